@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class CrmBridgeConfig(AppConfig):
+    name = "crm_bridge"
+    verbose_name = _("Contacts")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from crm_bridge.search_index import after_migrate
+
+        post_migrate.connect(after_migrate, sender=self, dispatch_uid="contact_search_index")

@@ -1,0 +1,24 @@
+"""Contacts mirrored from CRMs, and everything that keeps the two sides true."""
+
+from crm_bridge.models.connection import Connection, ConnectionHealth
+from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, Tag
+from crm_bridge.models.history import Conflict, Merge, Tombstone
+from crm_bridge.models.sync import ContactChange, PageMark, Quarantine, Run, StreamState
+
+__all__ = [
+    "Conflict",
+    "Connection",
+    "ConnectionHealth",
+    "Contact",
+    "ContactAlias",
+    "ContactChange",
+    "ContactEmail",
+    "ContactPhone",
+    "Merge",
+    "PageMark",
+    "Quarantine",
+    "Run",
+    "StreamState",
+    "Tag",
+    "Tombstone",
+]
