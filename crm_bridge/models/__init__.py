@@ -1,7 +1,7 @@
 """Contacts mirrored from CRMs, and everything that keeps the two sides true."""
 
 from crm_bridge.models.connection import Connection, ConnectionHealth
-from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, Tag
+from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, ContactTag, Tag
 from crm_bridge.models.history import Conflict, Merge, Tombstone
 from crm_bridge.models.sync import ContactChange, PageMark, Quarantine, Run, StreamState
 
@@ -14,6 +14,7 @@ __all__ = [
     "ContactChange",
     "ContactEmail",
     "ContactPhone",
+    "ContactTag",
     "Merge",
     "PageMark",
     "Quarantine",
