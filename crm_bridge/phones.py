@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-# Only prefixes that are wholly valid in the library's numbering plan; the partly used ones (52, 55, 89, 99) go there.
+# Only prefixes that are valid as a whole; the partly used ones (52, 55, 89, 99) go to the library.
 _VIETNAM_MOBILE = re.compile(r"(?:\+84|0084|84|0)((?:3[2-9]|5[68]|7[06-9]|8[1-8]|9[0-8])\d{7})")
 _SEPARATORS = str.maketrans("", "", " .-()/\u00a0\u2011\u2013\t")
 _NOT_DIGITS = re.compile(r"\D+")
