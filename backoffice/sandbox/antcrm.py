@@ -1,0 +1,357 @@
+"""AntCRM ("ApiRing") customers as its page describes them, undocumented parts switchable.
+
+Source: the vendor's page "API customer". Operations: list, create, edit, delete, bulk create,
+list of deleted and list of merged customers.
+"""
+
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from . import antcrm_shapes as shapes
+from .antcrm_staff import RemoteStaff
+from .antcrm_switches import DEFAULT_KEY, SWITCHES
+from .antcrm_writes import BLANK, Refused, kind_of, merged_fields, stored_fields
+from .faults import FaultPlan
+from .journal import WriteLog
+from .seed import LEAD, LIVE, MERGED, TRASHED, SeedData
+from .state import Chosen, ContactBook, Selector
+from .switches import Switch, Switches
+from .wire import JSON_TYPE, Answer, Request, json_answer
+
+PAGE_MAX = 20
+BULK_MAX = 100
+CACHED_RECORDS = 250_000
+
+
+class AntCrm:
+    """The vendor: state, switches, faults and routes under `/antcrm`."""
+
+    name = "antcrm"
+
+    def __init__(
+        self, log: WriteLog, *, seed: int, contacts: int, today: date, key: str = DEFAULT_KEY
+    ) -> None:
+        self.switches = Switches(SWITCHES | {"apikey": Switch(key, (), SWITCHES["apikey"].help)})
+        self.faults = FaultPlan()
+        self._log = log
+        self._today_ms = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp() * 1000)
+        self._routes = {
+            ("GET", "/contacts"): self._list,
+            ("POST", "/contacts"): self._create,
+            ("PUT", "/contacts"): self._edit,
+            ("DELETE", "/contacts"): self._delete,
+            ("POST", "/contacts/package"): self._bulk,
+            ("GET", "/contacts/list-deleted"): self._list_deleted,
+            ("GET", "/contacts/merged"): self._list_merged,
+        }
+        self.reset(seed, contacts)
+
+    # ------------------------------------------------------------------ what the server calls
+
+    def reset(self, seed: int | None = None, contacts: int | None = None) -> None:
+        """Start over with fresh records; switches and faults back to their defaults."""
+        self._seed = self._seed if seed is None else seed
+        self._contacts = self._contacts if contacts is None else contacts
+        self.switches.reset()
+        self.faults.replace([])
+        self.book = ContactBook(SeedData(self._seed, self._contacts, self._today_ms))
+        self._selector = Selector(self.book)
+        self._bytes: dict[int, bytes] = {}
+        self._rng = random.Random(self._seed)
+        self.book.changed = lambda position: self._bytes.pop(position, None)
+        self.staff = RemoteStaff(self.book, self._log)
+
+    def switch(self, changes: dict[str, Any]) -> None:
+        """Change switches; cached bytes are dropped since any of them may look different."""
+        with self.book.lock:
+            self.switches.set(changes)
+            self.book.skew_ms = self.switches["clock_skew_s"] * 1000
+            self._bytes.clear()
+
+    def warm(self) -> None:
+        """Serialise and index everything now, so that a bench measures only its client."""
+        with self.book.lock:
+            self.book.with_phone("0")
+            for position in range(len(self.book.kinds)):
+                if self.book.states[position] == LIVE:
+                    self._shown(position)
+
+    def control(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
+        """Answer a control call below `/_control/antcrm`."""
+        return self.staff.control(method, path, query, body)
+
+    def handle(self, request: Request, path: str) -> Answer:
+        """Answer one API request."""
+        if request.headers.get("apikey") != self.switches["apikey"]:
+            return _failure(401, "apikey is missing or wrong")
+        route = self._routes.get((request.method, path))
+        if route is None:
+            known = any(path == routed for _, routed in self._routes)
+            return _failure(405, "method not allowed") if known else _failure(404, "not found")
+        with self.book.lock:
+            if mutations := request.hints.get("mutate"):
+                self.staff.mutate(self._rng, edits=mutations, creates=1, trash=1)
+            try:
+                return route(request)
+            except Refused as problem:
+                return _failure(400, str(problem))
+            except (ValueError, RecursionError):
+                return _failure(400, "the body is not valid JSON")
+
+    # ------------------------------------------------------------------ lists
+
+    def _list(self, request: Request) -> Answer:
+        query = request.query
+        number = customer = None
+        for key, is_customer in (("leadId", False), ("customerId", True)):
+            if query.get(key):
+                if number is not None:
+                    return self._page_answer(request, [], envelope=self.switches["list_as"] == "envelope")
+                number, customer = _whole(query, key), is_customer
+        if kind := query.get("contactType"):
+            wanted = _contact_type(kind) == "customer"
+            if number is not None and wanted is not customer:
+                return self._page_answer(request, [], envelope=self.switches["list_as"] == "envelope")
+            customer = wanted
+        chosen = Chosen(
+            customer=customer,
+            type=_whole(query, "type") if query.get("type") else None,
+            number=number,
+            phone=query.get("phone", ""),
+            phone_match=self.switches["phone_match"],
+            email=query.get("email", ""),
+            created=self._days(query, "createdAtf", "createdAtt"),
+            updated=self._days(query, "updateAtf", "updateAtt"),
+        )
+        found = self._ordered(chosen, request)
+        if lag := request.hints.get("lag"):
+            found = [position for position in found if not self.book.younger_than(position, lag)]
+        return self._page_answer(request, found, envelope=self.switches["list_as"] == "envelope")
+
+    def _ordered(self, chosen: Chosen, request: Request) -> list[int]:
+        return self._selector.positions(
+            chosen,
+            self.switches["sort"],
+            shifting=self.switches["order_shifts"] == "yes",
+            first_page=request.query.get("page", "1") in ("", "0", "1"),
+        )
+
+    def _page_answer(self, request: Request, found: list[int], *, envelope: bool) -> Answer:
+        page, limit, positions = self._page(request.query, found)
+        parts = b",".join([self._shown(position) for position in positions])
+        if envelope:
+            head = json.dumps({"success": True, "page": page, "limit": limit, "total": len(found)})
+            return Answer(body=head[:-1].encode() + b',"data":[' + parts + b"]}")
+        if self.switches["list_as"] == "object-if-one" and len(positions) == 1:
+            return Answer(body=parts)
+        return Answer(body=b"[" + parts + b"]", content_type=JSON_TYPE)
+
+    def _page(self, query: dict[str, str], found: list[int]) -> tuple[int, int, list[int]]:
+        page = max(1, _whole(query, "page")) if query.get("page") else 1
+        limit = _whole(query, "limit") if query.get("limit") else PAGE_MAX
+        if limit < 1 or (limit > PAGE_MAX and self.switches["limit_above_20"] == "cap"):
+            limit = PAGE_MAX
+        return page, limit, found[(page - 1) * limit : page * limit]
+
+    def _shown(self, position: int) -> bytes:
+        shown = self._bytes.get(position)
+        if shown is None:
+            value = shapes.list_shape(self.book, self.book.get(position), self.switches)
+            shown = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+                "utf-8", "surrogatepass"
+            )
+            if len(self._bytes) < CACHED_RECORDS:
+                self._bytes[position] = shown
+        return shown
+
+    def _days(self, query: dict[str, str], first: str, last: str) -> tuple[int, int] | None:
+        """The bounds of a date filter in ms: first day's midnight to the end of the last."""
+        if not query.get(first) and not query.get(last):
+            return None
+        end_days = 1 if self.switches["date_end"] == "inclusive" else 0
+        start = self._midnight(first, query[first], 0) if query.get(first) else 0
+        end = self._midnight(last, query[last], end_days) if query.get(last) else 2**62
+        return start, end
+
+    def _midnight(self, key: str, text: str, add_days: int) -> int:
+        try:
+            day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+            day += timedelta(days=add_days, hours=-self.switches["date_zone_hours"])
+        except (ValueError, OverflowError):
+            raise Refused(f"{key} must look like 2025-05-30") from None
+        return int(day.timestamp()) * 1000
+
+    def _list_deleted(self, request: Request) -> Answer:
+        states = {TRASHED, MERGED} if self.switches["merged_in_deleted"] == "yes" else {TRASHED}
+        kind = request.query.get("contactType")
+        customer = _contact_type(kind) == "customer" if kind else None
+        return self._raw_list(request, Chosen(states=frozenset(states), customer=customer))
+
+    def _list_merged(self, request: Request) -> Answer:
+        return self._raw_list(request, Chosen(states=frozenset({MERGED})))
+
+    def _raw_list(self, request: Request, chosen: Chosen) -> Answer:
+        query = request.query
+        found = self._ordered(
+            chosen._replace(
+                phone=query.get("phone", ""),
+                phone_match=self.switches["phone_match"],
+                email=query.get("email", ""),
+                name=query.get("name", ""),
+            ),
+            request,
+        )
+        page, limit, positions = self._page(query, found)
+        merged = chosen.states == {MERGED}
+        data = [shapes.raw_shape(self.book, self.book.get(position), merged=merged) for position in positions]
+        return json_answer({"success": True, "page": page, "limit": limit, "total": len(found), "data": data})
+
+    # ------------------------------------------------------------------ writes
+
+    def _create(self, request: Request) -> Answer:
+        body = _object(request.json())
+        position, refusal = self._create_one(body)
+        if refusal:
+            return refusal
+        key, number = shapes.id_name(self.book.kinds[position]), self.book.numbers[position]
+        return json_answer({"success": 1, key: number})
+
+    def _create_one(self, body: dict[str, Any]) -> tuple[int, Answer | None]:
+        """Store one create; the position, or why the duplicate was refused."""
+        fields, kind, code = self._checked_create(body)
+        twins = [p for p in self.book.by_code(code) if self.book.states[p] == LIVE]
+        if twins and self.switches["duplicate_code"] == "reject":
+            return -1, _failure(400, f"customerIdApiRing {code} already exists")
+        if twins and self.switches["duplicate_code"] == "upsert":
+            position = twins[0]
+            self.book.edit(position, merged_fields(self.book.get(position).fields, fields, self.switches))
+            self._note("edit", position, {"customerIdApiRing": code}, body)
+            return position, None
+        stored = {key: list(v) if isinstance(v, list) else v for key, v in BLANK.items()} | fields
+        record = self.book.create(stored, kind=kind, code=code)
+        self._note("create", record.position, None, body)
+        return record.position, None
+
+    def _checked_create(self, body: dict[str, Any]) -> tuple[dict[str, Any], int, str]:
+        for key in ("name", "customerIdApiRing"):
+            if not isinstance(body.get(key), str) or not body[key].strip():
+                raise Refused(f"{key} is required")
+        fields = stored_fields(self.book, body, self.switches)
+        if body.get("group") is not None:
+            fields["group"] = body["group"]
+        return fields, kind_of(body), body["customerIdApiRing"]
+
+    def _bulk(self, request: Request) -> Answer:
+        items = request.json()
+        if not isinstance(items, list) or not items:
+            raise Refused("the body must be an array of customers")
+        if len(items) > BULK_MAX:
+            raise Refused(f"at most {BULK_MAX} customers in one request")
+        for index, item in enumerate(items):
+            try:
+                self._checked_create(_object(item))
+            except Refused as problem:
+                raise Refused(f"item {index}: {problem}") from None
+        failure = self.switches["bulk"]
+        if failure == "short":
+            del items[len(items) // 2]
+        kept = items[: len(items) // 2] if failure == "reject_all_after_some" else items
+        ids: dict[str, list[int]] = {}
+        for item in kept:
+            position, refusal = self._create_one(item)
+            if refusal:
+                return refusal
+            key = shapes.id_name(self.book.kinds[position])
+            ids.setdefault(key, []).append(self.book.numbers[position])
+        if failure == "reject_all_after_some":
+            return _failure(400, "the batch could not be stored")
+        for numbers in ids.values():
+            if failure == "long":
+                numbers.append(1)
+            if failure == "shuffled":
+                numbers.sort(key=lambda number: (number % 2, -number))
+        return json_answer({"success": 1, **ids})
+
+    def _edit(self, request: Request) -> Answer:
+        body = _object(request.json())
+        selector, position = self._selected(body)
+        changes = {key: value for key, value in body.items() if key not in selector}
+        fields = stored_fields(self.book, changes, self.switches)
+        if position is None:
+            return self._unknown(body, selector)
+        self.book.edit(position, merged_fields(self.book.get(position).fields, fields, self.switches))
+        self._note("edit", position, selector, body)
+        key = shapes.id_name(self.book.kinds[position])
+        return json_answer({"success": 1, key: self.book.numbers[position]})
+
+    def _delete(self, request: Request) -> Answer:
+        body = _object(request.json())
+        selector, position = self._selected(body)
+        if position is None or self.book.states[position] != LIVE:
+            return self._unknown({}, selector)
+        self.book.trash(position)
+        self._note("delete", position, selector, body)
+        return json_answer({"success": 1})
+
+    def _selected(self, body: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+        """The selector of an edit or delete and what it points at; selectors must agree."""
+        selector = {key: body[key] for key in ("leadId", "customerId", "customerIdApiRing") if body.get(key)}
+        if not selector:
+            raise Refused("leadId, customerId or customerIdApiRing is required")
+        if len({key for key in selector if key != "customerIdApiRing"}) == 2:
+            raise Refused("leadId and customerId are given; give one")
+        found = {self._at(key, value) for key, value in selector.items()}
+        if len(found) > 1:
+            raise Refused("the selectors name different customers")
+        return selector, found.pop()
+
+    def _at(self, key: str, value: Any) -> int | None:
+        states = {LIVE} if self.switches["put_gone"] == "unknown" else {LIVE, TRASHED, MERGED}
+        if key == "customerIdApiRing":
+            return next((p for p in self.book.by_code(str(value)) if self.book.states[p] in states), None)
+        position = self.book.by_number(_whole({key: str(value)}, key), key == "customerId")
+        return position if position is not None and self.book.states[position] in states else None
+
+    def _unknown(self, body: dict[str, Any], selector: dict[str, Any]) -> Answer:
+        """The answer to a write whose selector matches nobody."""
+        policy = self.switches["put_unknown"]
+        code = selector.get("customerIdApiRing")
+        if policy == "upsert" and code and body.get("name"):
+            position, refusal = self._create_one(body)
+            key = shapes.id_name(self.book.kinds[position])
+            return refusal or json_answer({"success": 1, key: self.book.numbers[position]})
+        if policy == "success0":
+            return json_answer({"success": 0, "message": "customer not found"})
+        if policy == "noop":
+            return json_answer({"success": 1})
+        return _failure(400, "customer not found")
+
+    def _note(self, operation: str, position: int, selector: Any, body: Any) -> None:
+        key = "leadId" if self.book.kinds[position] == LEAD else "customerId"
+        self._log.add(self.name, operation, selector=selector, body=body,
+                      result={key: self.book.numbers[position]})  # fmt: skip
+
+
+def _failure(status: int, message: str) -> Answer:
+    return json_answer({"success": 0, "message": message}, status)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused("the body must be a JSON object")
+    return value
+
+
+def _contact_type(value: str) -> str:
+    if value not in ("lead", "customer"):
+        raise Refused('contactType must be "lead" or "customer"')
+    return value
+
+
+def _whole(query: dict[str, str], key: str) -> int:
+    text = query[key]
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise Refused(f"{key} must be a whole number")
+    return int(text)

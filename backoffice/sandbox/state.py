@@ -1,0 +1,356 @@
+"""AntCRM's records in memory: seeded ones made on demand, touched ones kept.
+
+Positions number all records in order of insertion. Arrays hold what every list must look at
+(kind, state, dates, numbers); the fields of a record are built when read and kept once changed.
+Every public method is called with `lock` held by the routes.
+"""
+
+import random
+import threading
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .seed import ACCOUNT, CONTACT, CONVERTED, LEAD, LIVE, MERGED, PURGED, TRASHED, SeedData
+
+STATE_NAMES = {LIVE: "live", TRASHED: "trashed", MERGED: "merged", CONVERTED: "converted", PURGED: "purged"}
+
+
+class Trashed(NamedTuple):
+    """When and by whom a record went to the trash, and the id of that note."""
+
+    at: int
+    by: str
+    oid: str
+
+
+@dataclass(slots=True)
+class Record:
+    """One record's fields with its place; change fields only through `ContactBook.edit`."""
+
+    position: int
+    oid: str
+    fields: dict[str, Any]
+    code: str | None = None
+
+
+class ContactBook:
+    """All records of one AntCRM account and what can happen to them."""
+
+    def __init__(self, data: SeedData) -> None:
+        self.lock = threading.RLock()
+        self.data = data
+        self.kinds, self.states, self.numbers = data.kinds, data.states, data.numbers
+        self.created, self.updated = data.created, data.updated
+        self.survivors = data.survivors
+        self.staff_ids = {email.lower(): oid for oid, email, _ in data.staff}
+        self.staff_emails = {oid: email for oid, email, _ in data.staff}
+        self.definitions = dict(data.definitions)
+        self.skew_ms = 0
+        self.version = 0  # rises with every change
+        self.membership = 0  # rises when a list gains or loses a record
+        self.moved: dict[int, int] = {}  # position → order of its last edit, for shifting natural order
+        self.changed: Callable[[int], None] = lambda position: None
+        self._kept: dict[int, Record] = {}
+        self._codes: dict[str, list[int]] = {}
+        self._born: dict[int, float] = {}
+        self._trash = {
+            position: Trashed(at, data.staff[position % len(data.staff)][0], data._oid(at, position))
+            for position, at in data.trashed_at.items()
+        }
+        self._by_number = {False: array("I"), True: array("I")}
+        for position, kind in enumerate(self.kinds):
+            self._by_number[kind != LEAD].append(position)
+        self._phones: dict[str, list[int]] | None = None
+        self._emails: dict[str, list[int]] | None = None
+
+    # ------------------------------------------------------------------ reading
+
+    def now_ms(self) -> int:
+        """The account's clock, which may be wrong on purpose."""
+        return int(time.time() * 1000) + self.skew_ms
+
+    def get(self, position: int) -> Record:
+        """The record at a position; kept ones as they are, seeded ones freshly built."""
+        kept = self._kept.get(position)
+        return kept or Record(position, self.data.oid(position), self.data.fields(position))
+
+    def by_number(self, number: int, customer: bool) -> int | None:
+        """The position with this leadId or customerId, in whatever state."""
+        positions = self._by_number[customer]
+        return positions[number - 1] if 0 < number <= len(positions) else None
+
+    def by_code(self, code: str) -> list[int]:
+        """Positions created with this customerIdApiRing, oldest first."""
+        return list(self._codes.get(code, ()))
+
+    def by_oid(self, oid: str) -> int | None:
+        """The position of a document id."""
+        position = int(oid[-6:], 16) if len(oid) == 24 else -1
+        return position if 0 <= position < len(self.kinds) and self.get(position).oid == oid else None
+
+    def trash_note(self, position: int) -> Trashed | None:
+        """The note of a trashed record."""
+        return self._trash.get(position)
+
+    def younger_than(self, position: int, seconds: float) -> bool:
+        """Whether it was created while the sandbox runs, less than so many seconds ago."""
+        born = self._born.get(position)
+        return born is not None and time.monotonic() - born < seconds
+
+    def with_phone(self, value: str) -> list[int]:
+        """Candidates whose phone has the same digits; the caller checks the exact rule."""
+        self._build_indexes()
+        return list(dict.fromkeys((self._phones or {}).get(digits(value), ())))
+
+    def with_email(self, value: str) -> list[int]:
+        """Candidates with this e-mail in any letter case."""
+        self._build_indexes()
+        return list(dict.fromkeys((self._emails or {}).get(value.strip().lower(), ())))
+
+    def _build_indexes(self) -> None:
+        if self._phones is not None:
+            return
+        self._phones, self._emails = {}, {}
+        for position in range(len(self.kinds)):
+            kept = self._kept.get(position)
+            if kept:
+                self._index(kept)
+                continue
+            identity = self.data.identity(position)
+            for phone in identity.phones:
+                self._phones.setdefault(digits(phone), []).append(position)
+            for email in identity.emails:
+                self._emails.setdefault(email.lower(), []).append(position)
+
+    def _index(self, record: Record) -> None:
+        if self._phones is None or self._emails is None:
+            return
+        for item in record.fields["phones"]:
+            self._phones.setdefault(digits(str(item["value"])), []).append(record.position)
+        for item in record.fields["emails"]:
+            self._emails.setdefault(str(item["value"]).lower(), []).append(record.position)
+
+    # ------------------------------------------------------------------ writing
+
+    def create(self, fields: dict[str, Any], *, kind: int, code: str | None) -> Record:
+        """A new live record with the next number of its counter."""
+        position = len(self.kinds)
+        now = self.now_ms()
+        self.kinds.append(kind)
+        self.states.append(LIVE)
+        self.created.append(now)
+        self.updated.append(now)
+        counter = self._by_number[kind != LEAD]
+        counter.append(position)
+        self.numbers.append(len(counter))
+        record = Record(position, self.data.oid(position), fields, code)
+        self._kept[position] = record
+        if code:
+            self._codes.setdefault(code, []).append(position)
+        self._born[position] = time.monotonic()
+        self._index(record)
+        self._touch(position, membership=True)
+        return record
+
+    def edit(self, position: int, changes: dict[str, Any]) -> Record:
+        """Set fields of a record; its updatedAt rises."""
+        record = self._keep(position)
+        record.fields.update(changes)
+        self._index(record)
+        self._touch(position)
+        return record
+
+    def trash(self, position: int, by: str = "") -> None:
+        """Move a live record to the trash; the note is minted a moment before updatedAt."""
+        self._keep(position)
+        now = self.now_ms()
+        self.states[position] = TRASHED
+        self._trash[position] = Trashed(now, by or self.data.staff[0][0], self.new_oid(now))
+        self._touch(position, membership=True, at=now + 17)
+
+    def restore(self, position: int) -> None:
+        """Bring a trashed record back."""
+        self.states[position] = LIVE
+        self._trash.pop(position, None)
+        self._touch(position, membership=True)
+
+    def purge(self, position: int) -> None:
+        """Remove a record for good; no list shows it again."""
+        self.states[position] = PURGED
+        self._trash.pop(position, None)
+        self._touch(position, membership=True)
+
+    def merge(self, loser: int, survivor: int) -> None:
+        """Merge one record into another: phones and e-mails flow to the survivor."""
+        gone, kept = self._keep(loser), self._keep(survivor)
+        for name in ("phones", "emails"):
+            known = {item["value"] for item in kept.fields[name]}
+            kept.fields[name] = kept.fields[name] + [i for i in gone.fields[name] if i["value"] not in known]
+        self.states[loser] = MERGED
+        self.survivors[loser] = survivor
+        self._index(kept)
+        self._touch(loser, membership=True)
+        self._touch(survivor)
+
+    def convert(self, lead: int) -> Record:
+        """Turn a lead into a contact: a new document and customerId; the lead leaves every list."""
+        record = self._keep(lead)
+        fields = dict(record.fields, sourceLead=lead)
+        contact = self.create(fields, kind=CONTACT, code=None)
+        self.states[lead] = CONVERTED
+        self._touch(lead, membership=True)
+        if record.code:
+            self._codes[record.code].append(contact.position)
+            contact.code = record.code
+        return contact
+
+    def set_dates(self, position: int, *, created: int | None = None, updated: int | None = None) -> None:
+        """Force dates, for records from the future or the far past."""
+        self._keep(position)
+        self._touch(position)
+        if created is not None:
+            self.created[position] = created
+        if updated is not None:
+            self.updated[position] = updated
+
+    def new_oid(self, at_ms: int | None = None) -> str:
+        """A fresh sub-document id."""
+        self.version += 1
+        return self.data._oid(self.now_ms() if at_ms is None else at_ms, 0xA00000 + self.version)
+
+    def definition_id(self, name: str) -> str:
+        """The id of a custom field by display name; an unknown name becomes a new definition."""
+        for oid, known in self.definitions.items():
+            if known == name:
+                return oid
+        oid = self.new_oid()
+        self.definitions[oid] = name
+        return oid
+
+    def _keep(self, position: int) -> Record:
+        record = self._kept[position] = self.get(position)
+        return record
+
+    def _touch(self, position: int, *, membership: bool = False, at: int | None = None) -> None:
+        self.version += 1
+        if membership:
+            self.membership += 1
+        self.updated[position] = max(self.now_ms() if at is None else at, self.updated[position])
+        self.moved[position] = self.version
+        self.changed(position)
+
+
+class Chosen(NamedTuple):
+    """What a list asks for; empty values do not filter."""
+
+    states: frozenset[int] = frozenset({LIVE})
+    customer: bool | None = None
+    type: int | None = None
+    number: int | None = None  # with `customer` telling the counter
+    phone: str = ""
+    phone_match: str = "exact"
+    email: str = ""
+    name: str = ""
+    created: tuple[int, int] | None = None  # ms, from inclusive, to exclusive
+    updated: tuple[int, int] | None = None
+
+
+class Selector:
+    """Finds the positions a list shows, in order; remembers answers until something changes."""
+
+    def __init__(self, book: ContactBook) -> None:
+        self._book = book
+        self._answers: dict[Any, list[int]] = {}
+        self._shuffles = 0
+
+    def positions(self, chosen: Chosen, order: str, *, shifting: bool, first_page: bool) -> list[int]:
+        """Positions in list order; `random` order is dealt anew whenever the first page is asked."""
+        book = self._book
+        if order == "random" and first_page:
+            self._shuffles += 1
+        simple = chosen._replace(customer=None, type=None) == Chosen(states=chosen.states)
+        steady = simple and order in ("id", "created", "random") and not shifting
+        version = book.membership if steady else -1 - book.version
+        key = (chosen, order, shifting, self._shuffles if order == "random" else 0, version)
+        found = self._answers.get(key)
+        if found is None:
+            if len(self._answers) >= 32:
+                self._answers.clear()
+            found = self._answers[key] = self._ordered(self._matching(chosen), order, shifting)
+        return found
+
+    def _ordered(self, found: list[int], order: str, shifting: bool) -> list[int]:
+        book = self._book
+        if order == "created":
+            found.sort(key=lambda position: (-book.created[position], position))
+        elif order == "updated_desc":
+            found.sort(key=lambda position: (-book.updated[position], position))
+        elif order == "random":
+            random.Random(self._shuffles).shuffle(found)
+        elif shifting:
+            found.sort(key=lambda position: book.moved.get(position, 0))
+        return found
+
+    def _matching(self, chosen: Chosen) -> list[int]:
+        book = self._book
+        kinds, states = book.kinds, book.states
+        found = self._candidates(chosen)
+        if chosen.states == {LIVE}:
+            found = [position for position in found if not states[position]]
+        else:
+            found = [position for position in found if states[position] in chosen.states]
+        if chosen.customer is not None:
+            found = [position for position in found if (kinds[position] != LEAD) is chosen.customer]
+        if chosen.type is not None:
+            found = [position for position in found if (kinds[position] == ACCOUNT) is (chosen.type == 1)]
+        for dates, bounds in ((book.created, chosen.created), (book.updated, chosen.updated)):
+            if bounds:
+                first, end = bounds
+                found = [position for position in found if first <= dates[position] < end]
+        return self._matching_text(found, chosen)
+
+    def _candidates(self, chosen: Chosen) -> Any:
+        book = self._book
+        if chosen.number is not None:
+            position = book.by_number(chosen.number, bool(chosen.customer))
+            return [] if position is None else [position]
+        if chosen.phone and chosen.phone_match != "contains":
+            return sorted(book.with_phone(chosen.phone))
+        if chosen.email:
+            return sorted(book.with_email(chosen.email))
+        return range(len(book.kinds))
+
+    def _matching_text(self, found: list[int], chosen: Chosen) -> list[int]:
+        if not (chosen.phone or chosen.email or chosen.name):
+            return found
+        wanted_name = chosen.name.casefold()
+        wanted_mail = chosen.email.strip().lower()
+        kept = []
+        for position in found:
+            fields = self._book.get(position).fields
+            if chosen.phone and not _has_phone(fields, chosen):
+                continue
+            if wanted_mail and wanted_mail not in (str(i["value"]).lower() for i in fields["emails"]):
+                continue
+            if wanted_name and wanted_name not in fields["name"].casefold():
+                continue
+            kept.append(position)
+        return kept
+
+
+def digits(phone: str) -> str:
+    """The digits of a phone, the national 0 and +84 made alike."""
+    found = "".join(c for c in phone if c.isdecimal())
+    return "84" + found[1:] if found.startswith("0") and len(found) > 8 else found
+
+
+def _has_phone(fields: dict[str, Any], chosen: Chosen) -> bool:
+    values = [str(item["value"]) for item in fields["phones"]]
+    if chosen.phone_match == "exact":
+        return chosen.phone in values
+    if chosen.phone_match == "digits":
+        return digits(chosen.phone) in map(digits, values)
+    return any(chosen.phone in value for value in values)
