@@ -1,0 +1,219 @@
+"""Contacts out of the house: JSON lines, CSV and XLSX, row by row.
+
+``write`` for files and standard output, ``pieces`` for a streamed response.
+Memory stays flat whatever the size of the set. Spreadsheet programs run a cell
+that begins with ``=`` or its kin as a formula, so CSV and XLSX defuse them;
+JSON lines hold the exact values.
+"""
+
+import csv
+import io
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
+
+import orjson
+from django.db.models import F, Prefetch, QuerySet
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+
+from crm_bridge.models import Contact, Tombstone
+
+KEYS = (
+    "connection", "vendor", "kind", "remote_id", "state", "name", "gender", "birth_date", "phones",
+    "emails", "addresses", "tags", "stage", "source", "responsible", "industry", "note", "custom_fields",
+    "remote_created_at", "remote_updated_at", "trashed_at", "trashed_by", "survivor_remote_id",
+)  # fmt: skip
+
+CHUNK = 1000
+ROWS_PER_SHEET = 1_000_000
+CELL_LIMIT = 32_000
+
+_FORMULA = re.compile(r"^[\s\x00-\x20]*[=+\-@＝＋－＠\t\r\n]")
+_STARTS_WITH_CONTROL = re.compile(r"^[\t\r\n]")
+_NUMBERS_ONLY = re.compile(r"[+\d\s().;/-]+")
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def records(contacts: "QuerySet[Contact]") -> Iterator[dict[str, Any]]:
+    """One plain dict per contact, with the keys of ``KEYS`` in their order."""
+    standing = Tombstone.objects.filter(lifted_at__isnull=True).only("contact_id", "trashed_at", "trashed_by")
+    rows = (
+        contacts.annotate(
+            connection_name=F("connection__name"),
+            vendor=F("connection__vendor"),
+            survivor_remote_id=F("survivor__remote_id"),
+        )
+        .defer("raw", "search_text", "base")
+        .prefetch_related("phones", "emails", "tags", Prefetch("tombstones", standing, to_attr="standing"))
+    )
+    for contact in rows.iterator(chunk_size=CHUNK):
+        yield _record(contact)
+
+
+def _record(contact: Any) -> dict[str, Any]:
+    tombstone = contact.standing[0] if contact.standing else None
+    return {
+        "connection": contact.connection_name,
+        "vendor": contact.vendor,
+        "kind": contact.kind,
+        "remote_id": contact.remote_id,
+        "state": contact.state,
+        "name": contact.name,
+        "gender": contact.gender,
+        "birth_date": contact.birth_date,
+        "phones": [{"type": row.type, "value": row.value, "e164": row.e164} for row in contact.phones.all()],
+        "emails": [{"type": row.type, "value": row.value} for row in contact.emails.all()],
+        "addresses": contact.addresses,
+        "tags": [tag.name for tag in contact.tags.all()],
+        "stage": contact.stage,
+        "source": contact.source,
+        "responsible": contact.responsible,
+        "industry": contact.industry,
+        "note": contact.note,
+        "custom_fields": contact.custom_fields,
+        "remote_created_at": contact.remote_created_at,
+        "remote_updated_at": contact.remote_updated_at,
+        "trashed_at": tombstone and tombstone.trashed_at,
+        "trashed_by": tombstone.trashed_by if tombstone else "",
+        "survivor_remote_id": contact.survivor_remote_id,
+    }
+
+
+# --- cells -------------------------------------------------------------------------------
+
+
+def defused(text: str) -> str:
+    """The text with an apostrophe in front where a spreadsheet would run it."""
+    if _FORMULA.match(text) or _STARTS_WITH_CONTROL.match(text):
+        return f"'{text}"
+    return text
+
+
+def cells(record: dict[str, Any]) -> dict[str, str]:
+    """The record as flat text: lists joined with ``; ``, nothing defused yet."""
+    flat = {key: _flat(value) for key, value in record.items()}
+    flat["phones"] = _joined(record["phones"])
+    flat["emails"] = _joined(record["emails"])
+    flat["addresses"] = "; ".join(
+        ", ".join(str(part) for slot, part in address.items() if part and slot != "type")
+        for address in record["addresses"]
+    )
+    flat["tags"] = "; ".join(record["tags"])
+    return flat
+
+
+def _joined(rows: list[dict[str, str]]) -> str:
+    return "; ".join(row["value"] for row in rows)
+
+
+def _flat(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode() if value else ""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return str(value)
+
+
+def _csv_cell(key: str, text: str) -> str:
+    # Without the apostrophe a spreadsheet reads 0934… as a number and drops its zero.
+    if key == "phones" and text and _NUMBERS_ONLY.fullmatch(text):
+        return f"'{text}"
+    return defused(text)
+
+
+# --- formats -----------------------------------------------------------------------------
+
+
+def _jsonl(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    for row in rows:
+        yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(KEYS)
+    yield b"\xef\xbb\xbf"  # without the mark Excel takes the file for Latin-1
+    for row in rows:
+        flat = cells(row)
+        writer.writerow([_csv_cell(key, flat[key]) for key in KEYS])
+        yield _drained(buffer)
+    yield _drained(buffer)
+
+
+def _drained(buffer: io.StringIO) -> bytes:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode("utf-8", "replace")
+
+
+def _xlsx(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    book = Workbook(write_only=True)
+    sheet = _new_sheet(book)
+    for number, row in enumerate(rows, 1):
+        if number % ROWS_PER_SHEET == 0:
+            sheet = _new_sheet(book)
+        flat = cells(row)
+        sheet.append([_xlsx_cell(sheet, key, flat[key]) for key in KEYS])
+    with tempfile.TemporaryFile() as file:
+        book.save(file)
+        file.seek(0)
+        while piece := file.read(65_536):
+            yield piece
+
+
+def _new_sheet(book: Workbook) -> Any:
+    sheet = book.create_sheet()
+    sheet.append(list(KEYS))
+    return sheet
+
+
+def _xlsx_cell(sheet: Any, key: str, text: str) -> Any:
+    if not text:
+        return None
+    plain = _NOT_IN_XML.sub("", text)[:CELL_LIMIT]
+    if key != "phones" or not _NUMBERS_ONLY.fullmatch(plain):
+        plain = defused(plain)
+    cell = WriteOnlyCell(sheet, value=plain)
+    cell.data_type = "s"  # openpyxl would make a formula of a leading "="
+    cell.number_format = "@"
+    return cell
+
+
+_FORMATS: dict[str, tuple[str, Callable[[Iterable[dict[str, Any]]], Iterator[bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8", _csv),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _xlsx),
+    "jsonl": ("application/x-ndjson", _jsonl),
+}
+FORMATS = tuple(_FORMATS)
+
+
+def content_type(format: str) -> str:
+    return _FORMATS[format][0]
+
+
+def pieces(contacts: "QuerySet[Contact]", format: str) -> Iterator[bytes]:
+    """The file, piece by piece, for a streamed response."""
+    _type, encode = _FORMATS[format]
+    return encode(records(contacts))
+
+
+def write(contacts: "QuerySet[Contact]", format: str, stream: IO[bytes]) -> int:
+    """Write the contacts to a binary stream; returns how many there were."""
+    count = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for record in records(contacts):
+            count += 1
+            yield record
+
+    _type, encode = _FORMATS[format]
+    for piece in encode(counted()):
+        stream.write(piece)
+    return count
