@@ -6,4 +6,4 @@ class BackofficeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from backoffice import checks  # noqa: F401  registers the system checks
+        from backoffice import celery, checks  # noqa: F401  tasks find their app, checks register

@@ -1,25 +1,39 @@
-"""Keys for development: made once, kept in VAR_DIR, readable by the owner only."""
+"""Keys. Development keeps its own in VAR_DIR; production is given them.
+
+``python -m backoffice.keys`` prints fresh ones for production.
+"""
 
 import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
 
-def development_key(directory: Path, name: str, *, allowed: bool) -> str:
-    """Read or make a key file (mode 0600). Returns "" where only production keys count.
+def new_secret_key() -> str:
+    return secrets.token_urlsafe(50)
 
-    Outside DEBUG a missing key stays missing, so that the system checks can
-    refuse to start instead of running on a key that nobody chose.
-    """
-    path = directory / name
-    if not allowed:
-        return ""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    key = Fernet.generate_key().decode()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key + "\n")
-    return key
+
+def new_credential_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The key in this file, made now (mode 0600) if there is none yet."""
+    if not path.exists():
+        # Complete before it gets its name, and never replaced: processes that
+        # start together end up with the same key.
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make() + "\n")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text().strip()
+
+
+if __name__ == "__main__":
+    print(f"SECRET_KEY={new_secret_key()}\nCREDENTIAL_KEYS={new_credential_key()}")

@@ -9,6 +9,7 @@ class CrmBridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from crm_bridge import checks  # noqa: F401  registers the system checks
         from crm_bridge.search_index import after_migrate
 
         post_migrate.connect(after_migrate, sender=self, dispatch_uid="contact_search_index")

@@ -1,0 +1,30 @@
+"""The Celery app. Messages carry ids only; the rows in the database are the truth."""
+
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery, signals
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+app = Celery("backoffice")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def use_our_logging(**_kwargs: Any) -> None:
+    """Worker and beat log like the web process: masked, one object a line."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def refuse_to_run_insecurely(**_kwargs: Any) -> None:
+    import django
+
+    django.setup()
+    from backoffice.checks import START, WORK, refuse_to_start
+
+    refuse_to_start(START, WORK)
