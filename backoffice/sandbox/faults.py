@@ -21,7 +21,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "redirect": {"code": 302, "location": "http://127.0.0.1:9/"},
     "cut_before": {},
     "huge": {"size": 4 * 1024**3},
-    "gzip_bomb": {"size": 256 * 1024**2},
+    "gzip_bomb": {"size": 256 * 1024**2, "layers": 1},
     "deep_json": {"depth": 100_000},
 }
 # Kinds that change what is asked.
@@ -37,6 +37,7 @@ AFTER: dict[str, dict[str, Any]] = {
     "cut_after": {},
     "status_after": {"code": 500, "retry_after": None, "body": None, "headers": {}},
     "truncate": {"bytes": 10},
+    "stale": {},
     "drip": {"interval": 1.0},
     "close_after_idle": {"seconds": 0.0},
     "wrong_content_type": {"content_type": "text/html"},
@@ -76,6 +77,7 @@ class Fault:
     options: dict[str, Any] = field(default_factory=dict)
     seen: int = 0
     fired: int = 0
+    remembered: bytes | None = None  # the first answer, which `stale` gives again and again
 
     def wants(self, method: str, path: str, text: str, rng: random.Random) -> bool:
         """Whether this request is to be spoiled; counts it."""
@@ -157,7 +159,9 @@ def answer_instead(fault: Fault) -> Answer | None:
     if fault.kind == "huge":
         return Answer(stream=spoil.endless(options["size"]))
     if fault.kind == "gzip_bomb":
-        return Answer(body=spoil.gzip_bomb(options["size"]), headers={"Content-Encoding": "gzip"})
+        encoding = ", ".join(["gzip"] * options["layers"])
+        bomb = spoil.gzip_bomb(options["size"], options["layers"])
+        return Answer(body=bomb, headers={"Content-Encoding": encoding})
     if fault.kind == "deep_json":
         return Answer(body=b"[" * options["depth"] + b"]" * options["depth"])
     if fault.kind == "hang" and not options["applied"]:
@@ -191,6 +195,8 @@ def change_answer(fault: Fault, request: Request, answer: Answer) -> Answer:
         return _status(options)
     elif fault.kind == "truncate":
         answer.keep_bytes = options["bytes"]
+    elif fault.kind == "stale":
+        fault.remembered = answer.body = fault.remembered or answer.body
     elif fault.kind == "drip":
         answer.drip = options["interval"]
     elif fault.kind == "close_after_idle":

@@ -9,6 +9,7 @@ import socketserver
 import threading
 import time
 from datetime import date
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 from . import faults as fault_kinds
@@ -50,20 +51,24 @@ class Sandbox:
         self.log = log
         self.latency_ms = latency_ms
         self.counters = {name: Counters() for name in vendors}
-        self.connections = 0
         self._late: list[threading.Timer] = []
         self._late_lock = threading.Lock()
         self._control = Control(self)
 
-    def answer(self, request: Request) -> Answer:
-        """The answer to one request, spoiled as the fault rules say."""
+    def answer(self, request: Request, seen: set[str], local: bool) -> Answer:
+        """The answer to one request; `seen` holds the vendors its connection has asked before."""
         if request.path.startswith("/_control/"):
+            if not local:
+                return json_answer({"error": "control calls are answered on loopback only"}, 403)
             return self._control.answer(request)
         prefix, _, rest = request.path[1:].partition("/")
         vendor = self.vendors.get(prefix)
         if vendor is None:
             return json_answer({"message": f"no vendor here; there are {', '.join(self.vendors)}"}, 404)
         counters = self.counters[prefix]
+        if prefix not in seen:
+            seen.add(prefix)
+            counters.connected()
         counters.begin(f"{request.method} {request.path}")
         status = "error"
         try:
@@ -118,8 +123,8 @@ class _Handler(socketserver.StreamRequestHandler):
     server: "Server"
 
     def handle(self) -> None:
-        sandbox = self.server.sandbox
-        sandbox.connections += 1
+        sandbox, seen = self.server.sandbox, set[str]()
+        local = ip_address(self.client_address[0]).is_loopback
         with contextlib.suppress(OSError):
             while True:
                 try:
@@ -129,7 +134,7 @@ class _Handler(socketserver.StreamRequestHandler):
                     return
                 if request is None:
                     return
-                answer = sandbox.answer(request)
+                answer = sandbox.answer(request, seen, local)
                 if not send(self.connection, answer, request.keep_alive):
                     return
                 self._limit_idling(answer.idle_limit)

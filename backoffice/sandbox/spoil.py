@@ -46,15 +46,18 @@ def endless(size: int) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=4)
-def gzip_bomb(size: int) -> bytes:
-    """Some kilobytes that unpack to `size` bytes of JSON text."""
+def gzip_bomb(size: int, layers: int) -> bytes:
+    """Some kilobytes that unpack, layer by layer, to `size` bytes of JSON text."""
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6) as archive:
         archive.write(b'["')
         for _ in range(size // 1_048_576):
             archive.write(b"a" * 1_048_576)
         archive.write(b'"]')
-    return packed.getvalue()
+    bomb = packed.getvalue()
+    for _ in range(layers - 1):
+        bomb = gzip.compress(bomb)
+    return bomb
 
 
 def records_of(value: Any) -> list[Any]:

@@ -128,10 +128,10 @@ class ContactBook:
     def _index(self, record: Record) -> None:
         if self._phones is None or self._emails is None:
             return
-        for item in record.fields["phones"]:
-            self._phones.setdefault(digits(str(item["value"])), []).append(record.position)
-        for item in record.fields["emails"]:
-            self._emails.setdefault(str(item["value"]).lower(), []).append(record.position)
+        for value in values(record.fields["phones"]):
+            self._phones.setdefault(digits(value), []).append(record.position)
+        for value in values(record.fields["emails"]):
+            self._emails.setdefault(value.lower(), []).append(record.position)
 
     # ------------------------------------------------------------------ writing
 
@@ -187,8 +187,9 @@ class ContactBook:
         """Merge one record into another: phones and e-mails flow to the survivor."""
         gone, kept = self._keep(loser), self._keep(survivor)
         for name in ("phones", "emails"):
-            known = {item["value"] for item in kept.fields[name]}
-            kept.fields[name] = kept.fields[name] + [i for i in gone.fields[name] if i["value"] not in known]
+            known = values(kept.fields[name])
+            added = [item for item in gone.fields[name] or () if item["value"] not in known]
+            kept.fields[name] = (kept.fields[name] or []) + added
         self.states[loser] = MERGED
         self.survivors[loser] = survivor
         self._index(kept)
@@ -238,7 +239,7 @@ class ContactBook:
         self.version += 1
         if membership:
             self.membership += 1
-        self.updated[position] = max(self.now_ms() if at is None else at, self.updated[position])
+        self.updated[position] = self.now_ms() if at is None else at
         self.moved[position] = self.version
         self.changed(position)
 
@@ -263,7 +264,7 @@ class Selector:
 
     def __init__(self, book: ContactBook) -> None:
         self._book = book
-        self._answers: dict[Any, list[int]] = {}
+        self._answers: dict[Any, tuple[Any, list[int]]] = {}
         self._shuffles = 0
 
     def positions(self, chosen: Chosen, order: str, *, shifting: bool, first_page: bool) -> list[int]:
@@ -273,13 +274,16 @@ class Selector:
             self._shuffles += 1
         simple = chosen._replace(customer=None, type=None) == Chosen(states=chosen.states)
         steady = simple and order in ("id", "created", "random") and not shifting
-        version = book.membership if steady else -1 - book.version
-        key = (chosen, order, shifting, self._shuffles if order == "random" else 0, version)
-        found = self._answers.get(key)
-        if found is None:
+        version: Any = book.membership if steady else -1 - book.version
+        key = (chosen, order, shifting)
+        if order == "random":
+            version = (version, self._shuffles)
+        known, found = self._answers.get(key, (None, []))
+        if known != version:
             if len(self._answers) >= 32:
                 self._answers.clear()
-            found = self._answers[key] = self._ordered(self._matching(chosen), order, shifting)
+            found = self._ordered(self._matching(chosen), order, shifting)
+            self._answers[key] = (version, found)
         return found
 
     def _ordered(self, found: list[int], order: str, shifting: bool) -> list[int]:
@@ -333,7 +337,7 @@ class Selector:
             fields = self._book.get(position).fields
             if chosen.phone and not _has_phone(fields, chosen):
                 continue
-            if wanted_mail and wanted_mail not in (str(i["value"]).lower() for i in fields["emails"]):
+            if wanted_mail and wanted_mail not in map(str.lower, values(fields["emails"])):
                 continue
             if wanted_name and wanted_name not in fields["name"].casefold():
                 continue
@@ -347,10 +351,17 @@ def digits(phone: str) -> str:
     return "84" + found[1:] if found.startswith("0") and len(found) > 8 else found
 
 
+def values(items: Any) -> list[str]:
+    """The values of a phone or e-mail list; remote staff may have stored something else there."""
+    if not isinstance(items, list):
+        return []
+    return [str(item["value"]) for item in items if isinstance(item, dict) and "value" in item]
+
+
 def _has_phone(fields: dict[str, Any], chosen: Chosen) -> bool:
-    values = [str(item["value"]) for item in fields["phones"]]
+    phones = values(fields["phones"])
     if chosen.phone_match == "exact":
-        return chosen.phone in values
+        return chosen.phone in phones
     if chosen.phone_match == "digits":
-        return digits(chosen.phone) in map(digits, values)
-    return any(chosen.phone in value for value in values)
+        return digits(chosen.phone) in map(digits, phones)
+    return any(chosen.phone in phone for phone in phones)

@@ -1,0 +1,12 @@
+"""Shared by the sandbox's own tests."""
+
+import pytest
+
+from tests.sandbox.http import Api
+from tests.sandbox_fixture import SandboxControl
+
+
+@pytest.fixture
+def api(sandbox: SandboxControl) -> Api:
+    """The sandbox's AntCRM API with the right key."""
+    return Api(sandbox)
