@@ -1,0 +1,106 @@
+"""Stores an account on a CRM, once its credentials have proved themselves."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from backoffice import audit
+from backoffice.remote.errors import RemoteError
+from backoffice.remote.target import check_base_url
+from crm_bridge.connectors import registry
+from crm_bridge.connectors.base import Account, Connector
+from crm_bridge.models import Connection, ConnectionHealth
+
+
+class Command(BaseCommand):
+    help = "Store a connection after checking its credentials. A value of - is read from standard input."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("vendor", help=", ".join(kind for kind, _label in registry.kinds()))
+        parser.add_argument("--name", required=True, help="what staff will call this account")
+        parser.add_argument("--base-url", help="default: the vendor's usual address")
+        parser.add_argument(
+            "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="credentials"
+        )
+        parser.add_argument("--rate", type=float, metavar="N", help="requests per second; 0: no limit")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            vendor = registry.connector_class(options["vendor"])
+        except registry.UnknownVendor as problem:
+            raise CommandError(str(problem)) from None
+        name = options["name"].strip()
+        if not name or len(name) > 80:
+            raise CommandError("--name must have 1 to 80 characters.")
+        if options["rate"] is not None and not 0 <= options["rate"] <= 1000:
+            raise CommandError("--rate must be from 0 (no limit) to 1000 requests per second.")
+        base_url = (options["base_url"] or vendor.default_base_url).rstrip("/")
+        try:
+            check_base_url(base_url, allow_loopback=True)
+        except ValueError as problem:
+            raise CommandError(f"--base-url: {problem}") from None
+        credentials = read_credentials(options["set"], vendor)
+
+        known = Connection.objects.defer("credentials").filter(name=name).first()
+        if known and (known.vendor, known.base_url) != (options["vendor"], base_url):
+            raise CommandError(
+                f"{name} already stands for {known.vendor} at {known.base_url}. Choose another name."
+            )
+        words = proven(options["vendor"], Account(name, base_url, credentials))
+        fields = {"credentials": credentials, "is_active": True}
+        if options["rate"] is not None:
+            fields["requests_per_second"] = options["rate"]
+        store(known, fields, name=name, vendor=options["vendor"], base_url=base_url)
+        self.stdout.write(f"{words}\n{name} is {'updated' if known else 'connected'}.")
+
+
+def proven(vendor: str, account: Account) -> str:
+    """What the vendor says to these credentials; anything but a yes ends the command."""
+    connector = registry.build(vendor, account)
+    try:
+        return connector.check()
+    except RemoteError as problem:
+        raise CommandError(f"Nothing was stored: {problem}") from None
+    finally:
+        connector.close()
+
+
+@transaction.atomic
+def store(known: Connection | None, fields: dict[str, Any], **identity: str) -> None:
+    if known is None:
+        connection = Connection.objects.create(**identity, **fields)
+    else:
+        connection = known
+        Connection.objects.filter(pk=known.pk).update(**fields)
+        ConnectionHealth.objects.filter(connection=known).update(
+            needs_attention=False, failures=0, open_until=None
+        )
+    audit.record(
+        "connection.update" if known else "connection.create",
+        connection,
+        by=None,
+        summary="Credentials checked and stored from the command line",
+    )
+
+
+def read_credentials(pairs: list[str], vendor: type[Connector]) -> dict[str, str]:
+    """The values of ``--set``, complete and without strangers; ``-`` is one line of standard input."""
+    fields = {field.name: field for field in vendor.credential_fields}
+    credentials: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:  # never echo it: it may be a secret that lost its name
+            raise CommandError("--set takes KEY=VALUE pairs.")
+        if key not in fields:
+            raise CommandError(f"--set: unknown key; {vendor.label} takes: {', '.join(fields)}")
+        if value == "-":
+            value = sys.stdin.readline().rstrip("\r\n")
+        if not value.isprintable():
+            raise CommandError(f"{key} holds unprintable characters.")
+        credentials[key] = value
+    missing = [field.name for field in fields.values() if field.required and not credentials.get(field.name)]
+    if missing:
+        raise CommandError(f"{vendor.label} also needs --set {' '.join(f'{name}=…' for name in missing)}")
+    return credentials
