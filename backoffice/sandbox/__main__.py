@@ -6,7 +6,7 @@ import sys
 import threading
 from datetime import UTC, date, datetime
 
-from .antcrm import DEFAULT_KEY
+from .antcrm_switches import DEFAULT_KEY
 from .journal import WriteLog
 from .server import Sandbox, Server, build_vendors
 

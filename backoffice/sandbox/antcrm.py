@@ -7,7 +7,7 @@ list of deleted and list of merged customers.
 import json
 import random
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import antcrm_shapes as shapes
 from .antcrm_staff import RemoteStaff
@@ -23,6 +23,14 @@ from .wire import JSON_TYPE, Answer, Request, json_answer
 PAGE_MAX = 20
 BULK_MAX = 100
 CACHED_RECORDS = 250_000
+encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+class Size(NamedTuple):
+    """What the records are made from, remembered for a reset."""
+
+    seed: int
+    contacts: int
 
 
 class AntCrm:
@@ -46,21 +54,22 @@ class AntCrm:
             ("GET", "/contacts/list-deleted"): self._list_deleted,
             ("GET", "/contacts/merged"): self._list_merged,
         }
-        self.reset(seed, contacts)
+        self._size = Size(seed, contacts)
+        self.reset()
 
     # ------------------------------------------------------------------ what the server calls
 
     def reset(self, seed: int | None = None, contacts: int | None = None) -> None:
         """Start over with fresh records; switches and faults back to their defaults."""
-        self._seed = self._seed if seed is None else seed
-        self._contacts = self._contacts if contacts is None else contacts
+        old = self._size
+        self._size = Size(old.seed if seed is None else seed, old.contacts if contacts is None else contacts)
         self.switches.reset()
         self.faults.replace([])
-        self.book = ContactBook(SeedData(self._seed, self._contacts, self._today_ms))
+        self.book = ContactBook(SeedData(*self._size, self._today_ms))
         self._selector = Selector(self.book)
         self._bytes: dict[int, bytes] = {}
-        self._rng = random.Random(self._seed)
-        self.book.changed = lambda position: self._bytes.pop(position, None)
+        self._rng = random.Random(self._size.seed)
+        self.book.changed = self._forget
         self.staff = RemoteStaff(self.book, self._log)
 
     def switch(self, changes: dict[str, Any]) -> None:
@@ -155,13 +164,15 @@ class AntCrm:
             limit = PAGE_MAX
         return page, limit, found[(page - 1) * limit : page * limit]
 
+    def _forget(self, position: int) -> None:
+        """A changed record is serialised anew when it is next shown."""
+        self._bytes.pop(position, None)
+
     def _shown(self, position: int) -> bytes:
         shown = self._bytes.get(position)
         if shown is None:
             value = shapes.list_shape(self.book, self.book.get(position), self.switches)
-            shown = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-                "utf-8", "surrogatepass"
-            )
+            shown = encode(value).encode("utf-8", "surrogatepass")
             if len(self._bytes) < CACHED_RECORDS:
                 self._bytes[position] = shown
         return shown

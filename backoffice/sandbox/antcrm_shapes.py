@@ -53,7 +53,7 @@ def list_shape(book: ContactBook, record: Record, switches: Switches) -> dict[st
     staff = fields["responsibleStaff"]
     if staff and switches["list_staff"] == "email":
         staff = book.staff_emails.get(staff, staff)
-    shown = {
+    shown: dict[str, Any] = {
         "name": fields["name"],
         "contactType": kind_name(kind),
         "type": _number(int(kind == 2), text),
@@ -85,7 +85,8 @@ def list_shape(book: ContactBook, record: Record, switches: Switches) -> dict[st
         shown["_id"] = record.oid
     if switches["echo_code"] == "yes" and record.code:
         shown["customerIdApiRing"] = record.code
-    return shown | fields.get("extra", {})
+    shown.update(fields.get("extra", {}))
+    return shown
 
 
 def source_lead(book: ContactBook, record: Record, switches: Switches) -> dict[str, str]:
@@ -191,7 +192,9 @@ def raw_shape(book: ContactBook, record: Record, *, merged: bool) -> dict[str, A
             "createdByBot": fields["createdByBot"],
             "permit": {"status": 1},
         }
-    return shown | fields.get("extra", {}) | {"inTrash": in_trash(book, position)}
+    shown.update(fields.get("extra", {}))
+    shown["inTrash"] = in_trash(book, position)
+    return shown
 
 
 def in_trash(book: ContactBook, position: int) -> dict[str, Any]:

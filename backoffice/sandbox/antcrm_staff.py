@@ -4,6 +4,7 @@ The public API knows neither restore nor merge nor conversion; tests need them t
 """
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from . import words
@@ -13,6 +14,7 @@ from .journal import WriteLog
 from .seed import LEAD, LIVE, PURGED, TRASHED
 from .state import STATE_NAMES, ContactBook
 from .switches import Switch, Switches
+from .wire import NoSuchCall
 
 LENIENT = Switches({"cut_name": Switch(0), "unknown_staff": Switch("reject")})
 OWN_FIELDS = ("scoreAvailable", "scoreRank", "rankName", "createdByBot", "historiesAds", "group", "extra")
@@ -26,33 +28,32 @@ class RemoteStaff:
         self._log = log
 
     def control(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """Answer one control call; raises LookupError for an unknown path."""
-        actions = {
-            ("GET", "/contacts"): lambda: self.records(query),
-            ("GET", "/staff"): lambda: [{"_id": oid, "email": email, "name": name}
-                                        for oid, email, name in self._book.data.staff],
-            ("POST", "/contacts"): lambda: self.create(body),
-            ("PATCH", "/contacts"): lambda: self.patch(body),
-            ("POST", "/trash"): lambda: self.trash(body),
-            ("POST", "/restore"): lambda: self.restore(body),
-            ("POST", "/purge"): lambda: self.purge(body),
-            ("POST", "/merge"): lambda: self.merge(body),
-            ("POST", "/convert"): lambda: self.convert(body),
-            ("POST", "/mutate"): lambda: self.mutate(
-                random.Random(body.get("seed", 0)),
-                **{key: int(body[key]) for key in ("edits", "creates", "trash", "merges") if key in body},
-            ),
-        }  # fmt: skip
+        """Answer one control call; raises NoSuchCall for an unknown path."""
+        actions: dict[tuple[str, str], Callable[[Any], Any]] = {
+            ("GET", "/contacts"): lambda _: self.records(query),
+            ("GET", "/staff"): lambda _: [
+                {"_id": oid, "email": email, "name": name} for oid, email, name in self._book.data.staff
+            ],
+            ("POST", "/contacts"): self.create,
+            ("PATCH", "/contacts"): self.patch,
+            ("POST", "/trash"): self.trash,
+            ("POST", "/restore"): self.restore,
+            ("POST", "/purge"): self.purge,
+            ("POST", "/merge"): self.merge,
+            ("POST", "/convert"): self.convert,
+            ("POST", "/mutate"): self._mutate,
+        }
         if (method, path) not in actions:
-            raise LookupError(f"{method} {path}")
+            raise NoSuchCall(f"{method} {path}")
         with self._book.lock:
-            return actions[method, path]()
+            return actions[method, path](body)
 
     def records(self, query: dict[str, str]) -> list[dict[str, Any]]:
         """Every record in full, or those of a state, kind, number or code."""
         book = self._book
         found = []
-        for position in range(len(book.kinds)):
+        wanted = book.by_code(query["code"]) if query.get("code") else range(len(book.kinds))
+        for position in wanted:
             state = STATE_NAMES[book.states[position]]
             if query.get("state") and state != query["state"]:
                 continue
@@ -62,10 +63,7 @@ class RemoteStaff:
             names = (("lead",), ("contact", "customer"), ("account", "customer"))[book.kinds[position]]
             if kind and kind not in names:
                 continue
-            record = truth(book, position)
-            if query.get("code") and record["code"] != query["code"]:
-                continue
-            found.append(record)
+            found.append(truth(book, position))
         return found
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +151,10 @@ class RemoteStaff:
                 done.append(self._done("merge", loser, None, None))
         return {"done": done}
 
+    def _mutate(self, body: dict[str, Any]) -> dict[str, Any]:
+        counts = {key: int(body[key]) for key in ("edits", "creates", "trash", "merges") if key in body}
+        return self.mutate(random.Random(body.get("seed", 0)), **counts)
+
     # ------------------------------------------------------------------ helpers
 
     def _random_live(self, rng: random.Random) -> int | None:
@@ -165,7 +167,9 @@ class RemoteStaff:
     def _changes(self, body: dict[str, Any]) -> dict[str, Any]:
         checked = {key: body[key] for key in EDITABLE if key in body}
         own = {key: body[key] for key in OWN_FIELDS if key in body}
-        return stored_fields(self._book, checked, LENIENT) | own | body.get("raw", {})
+        changes = stored_fields(self._book, checked, LENIENT) | own
+        changes.update(body.get("raw", {}))
+        return changes
 
     def _dates(self, position: int, body: dict[str, Any]) -> None:
         if "createdAt" in body or "updatedAt" in body:

@@ -12,7 +12,7 @@ from .switches import Switches
 EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 LONG_DATE = re.compile(r"([A-Za-z]+) (\d{1,2}), (\d{4})")
 PLAIN_TEXTS = ("industry", "bgInfo", "stage", "sourceContact")
-BLANK = {
+BLANK: dict[str, Any] = {
     "name": "", "lastname": "", "dateOfBirth": None, "gender": 2, "addresses": [], "phones": [], "emails": [],
     "industry": None, "im": [], "bgInfo": "", "stage": None, "tags": [], "sourceContact": None,
     "responsibleStaff": None, "cusFields": [], "scoreAvailable": 0, "scoreRank": 0, "rankName": "",

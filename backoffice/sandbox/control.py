@@ -4,13 +4,16 @@ JSON in and out, no key: the server listens on loopback only unless told otherwi
 """
 
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .antcrm_writes import Refused
-from .wire import Answer, Request, json_answer
+from .wire import Answer, NoSuchCall, Request, json_answer
 
 if TYPE_CHECKING:
-    from .server import Sandbox
+    from .server import Sandbox, Vendor
+
+Call = Callable[[dict[str, str], Any], Any]
 
 
 class Control:
@@ -18,24 +21,16 @@ class Control:
 
     def __init__(self, sandbox: "Sandbox") -> None:
         self._sandbox = sandbox
-        self._routes = {
+        self._routes: dict[tuple[str, str], Call] = {
             ("GET", "health"): lambda query, body: {"ok": True},
             ("POST", "reset"): self._reset,
-            ("GET", "faults"): lambda query, body: {
-                name: vendor.faults.as_list() for name, vendor in sandbox.vendors.items()
-            },
+            ("GET", "faults"): lambda query, body: self._each(lambda vendor: vendor.faults.as_list()),
             ("POST", "faults"): self._faults,
             ("DELETE", "faults"): self._clear_faults,
-            ("GET", "switches"): lambda query, body: {
-                name: vendor.switches.as_dict() for name, vendor in sandbox.vendors.items()
-            },
+            ("GET", "switches"): lambda query, body: self._each(lambda vendor: vendor.switches.as_dict()),
             ("POST", "switches"): self._switches,
-            ("GET", "writes"): lambda query, body: sandbox.log.since(
-                int(query.get("since", 0)), query.get("by", "api"), query.get("vendor", "")
-            ),
-            ("GET", "stats"): lambda query, body: {
-                name: counters.as_dict() for name, counters in sandbox.counters.items()
-            },
+            ("GET", "writes"): self._writes,
+            ("GET", "stats"): self._stats,
             ("POST", "stats/reset"): self._reset_stats,
             ("POST", "latency"): self._latency,
             ("POST", "late"): lambda query, body: {"applied": sandbox.finish_late(apply=True)},
@@ -52,15 +47,26 @@ class Control:
             name, _, rest = path.partition("/")
             vendor = self._sandbox.vendors.get(name)
             if vendor is None:
-                raise LookupError(f"{request.method} {request.path}")
+                raise NoSuchCall(f"{request.method} {request.path}")
             return json_answer(vendor.control(request.method, "/" + rest, request.query, body))
-        except LookupError as missing:
+        except NoSuchCall as missing:
             return json_answer({"error": f"no such control call: {missing}"}, 404)
-        except (Refused, ValueError, TypeError, AttributeError) as problem:
+        except (Refused, ValueError, KeyError, TypeError, AttributeError) as problem:
             where = traceback.extract_tb(problem.__traceback__)[-1].name
             return json_answer({"error": str(problem), "in": where}, 400)
 
-    def _vendor(self, body: dict[str, Any]) -> Any:
+    def _each(self, show: Callable[["Vendor"], Any]) -> dict[str, Any]:
+        return {name: show(vendor) for name, vendor in self._sandbox.vendors.items()}
+
+    def _writes(self, query: dict[str, str], body: Any) -> list[dict[str, Any]]:
+        return self._sandbox.log.since(
+            int(query.get("since", 0)), query.get("by", "api"), query.get("vendor", "")
+        )
+
+    def _stats(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        return {name: counters.as_dict() for name, counters in self._sandbox.counters.items()}
+
+    def _vendor(self, body: dict[str, Any]) -> "Vendor":
         name = body.get("vendor", "antcrm")
         if name not in self._sandbox.vendors:
             raise Refused(f"no vendor {name!r}; there are {', '.join(self._sandbox.vendors)}")

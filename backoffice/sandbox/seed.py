@@ -91,7 +91,7 @@ class SeedData:
         """The document id: its first four bytes are the second of creation."""
         return self._oid(self.created[position], position)
 
-    def _created(self, rng: random.Random) -> array:
+    def _created(self, rng: random.Random) -> "array[int]":
         start = self.today_ms - HISTORY_MS
         step = (HISTORY_MS - DAY_MS) / max(self.size, 1)
         draw = rng.random
@@ -137,7 +137,7 @@ class SeedData:
                 return candidate
         return self.states.index(LIVE)
 
-    def _updated(self, rng: random.Random) -> array:
+    def _updated(self, rng: random.Random) -> "array[int]":
         draw, today = rng.random, self.today_ms
         # A fifth never changed after creation, the rest leans towards recent days.
         updated = array("q", [
@@ -148,7 +148,7 @@ class SeedData:
             updated[position] = at + 17
         return updated
 
-    def _numbers(self) -> array:
+    def _numbers(self) -> "array[int]":
         """leadId and customerId come from two counters; contacts and accounts share one."""
         leads = customers = 0
         numbers = array("I", bytes(4 * self.size))

@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import date
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from . import faults as fault_kinds
 from .antcrm import AntCrm
@@ -128,7 +128,7 @@ class _Handler(socketserver.StreamRequestHandler):
         with contextlib.suppress(OSError):
             while True:
                 try:
-                    request = read_request(self.rfile)
+                    request = read_request(cast(BinaryIO, self.rfile))
                 except BadRequest as problem:
                     send(self.connection, json_answer({"message": str(problem)}, 400), keep_alive=False)
                     return

@@ -21,6 +21,10 @@ MAX_HEADERS = 200
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
+class NoSuchCall(Exception):
+    """A control call nobody answers."""
+
+
 class BadRequest(Exception):
     """The bytes received are not a request that can be answered."""
 

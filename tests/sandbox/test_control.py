@@ -68,8 +68,8 @@ def test_patch_bumps_updated_and_may_store_what_the_api_would_not(sandbox, api):
     assert (record["stage"], record["phones"], record["newField"]) == ("Đã chốt", None, [1])
     assert api.page(phone="0934") == []
     sandbox.merge({"leadId": 1}, {"leadId": 2})
-    sandbox.patch({"leadId": 1}, updatedAt=32_472_144_000_000)
-    assert api.page(leadId=1)[0]["updatedAt"] == 32_472_144_000_000
+    sandbox.patch({"leadId": 2}, updatedAt=32_472_144_000_000)
+    assert api.page(leadId=2)[0]["updatedAt"] == 32_472_144_000_000
 
 
 def test_mutate_is_seeded_and_told(sandbox):
