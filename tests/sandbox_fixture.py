@@ -94,7 +94,7 @@ class SandboxControl:
         self.control("POST", "stats/reset")
 
     def contacts(self, **filters: Any) -> list[dict[str, Any]]:
-        """The truth; filters `state`, `kind`, `id`, `code`."""
+        """The truth; filters `state`, `kind`, `id`, `code`; `brief=1` for large accounts."""
         return self.control("GET", "antcrm/contacts", **filters)
 
     def contact(self, **filters: Any) -> dict[str, Any]:
@@ -103,6 +103,10 @@ class SandboxControl:
         if len(found) != 1:
             raise SandboxError(f"{len(found)} records fit {filters}")
         return found[0]
+
+    def counts(self) -> dict[str, int]:
+        """How many records are live, trashed, merged, converted, purged."""
+        return self.control("GET", "antcrm/counts")
 
     def staff(self) -> list[dict[str, str]]:
         """The employees of the account."""

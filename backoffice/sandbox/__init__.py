@@ -24,7 +24,8 @@ Control, JSON, no key, below `/_control/`:
     POST   stats/reset
     POST   latency                  {"ms": n}
     POST   late                     apply what `apply_late` faults hold back, now
-    GET    antcrm/contacts          the truth; ?state=&kind=&id=&code=
+    GET    antcrm/contacts          the truth; ?state=&kind=&id=&code=, and brief=1 for ids only
+    GET    antcrm/counts            records per state
     POST   antcrm/contacts          a record made by remote staff (only the name is required)
     PATCH  antcrm/contacts          {leadId | customerId | _id, changes…}; also createdAt, updatedAt,
                                     raw (fields stored as they are) and extra (keys shown as they are)

@@ -206,6 +206,18 @@ def in_trash(book: ContactBook, position: int) -> dict[str, Any]:
     return {"_id": survivor.oid} | {name: survivor.fields[name] for name in ("name", "phones", "emails")}
 
 
+def brief(book: ContactBook, position: int) -> dict[str, Any]:
+    """Which record, in what state and when last changed: enough to compare whole accounts."""
+    return {
+        "_id": book.data.oid(position),
+        "kind": ("lead", "contact", "account")[book.kinds[position]],
+        id_name(book.kinds[position]): book.numbers[position],
+        "id": book.numbers[position],
+        "state": STATE_NAMES[book.states[position]],
+        "updatedAt": book.updated[position],
+    }
+
+
 def truth(book: ContactBook, position: int) -> dict[str, Any]:
     """A record in full, as only the control API tells it."""
     record = book.get(position)
@@ -216,16 +228,11 @@ def truth(book: ContactBook, position: int) -> dict[str, Any]:
     fields["cusFields"] = _custom_fields(book, fields["cusFields"], "both")
     merged = STATE_NAMES[book.states[position]] == "merged"
     return fields | {
-        "_id": record.oid,
-        "kind": ("lead", "contact", "account")[kind],
+        **brief(book, position),
         "contactType": kind_name(kind),
         "type": int(kind == 2),
-        id_name(kind): book.numbers[position],
-        "id": book.numbers[position],
         "code": record.code,
-        "state": STATE_NAMES[book.states[position]],
         "createdAt": book.created[position],
-        "updatedAt": book.updated[position],
         "trashAt": note.at if note else None,
         "survivor": _reference(book, survivor) if merged and survivor is not None else None,
         "sourceLead": None if lead is None else _reference(book, lead),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import words
-from .antcrm_shapes import id_name, truth
+from .antcrm_shapes import brief, id_name, truth
 from .antcrm_writes import BLANK, EDITABLE, Refused, kind_of, stored_fields
 from .journal import WriteLog
 from .seed import LEAD, LIVE, PURGED, TRASHED
@@ -31,6 +31,9 @@ class RemoteStaff:
         """Answer one control call; raises NoSuchCall for an unknown path."""
         actions: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "/contacts"): lambda _: self.records(query),
+            ("GET", "/counts"): lambda _: {
+                name: self._book.states.count(state) for state, name in STATE_NAMES.items()
+            },
             ("GET", "/staff"): lambda _: [
                 {"_id": oid, "email": email, "name": name} for oid, email, name in self._book.data.staff
             ],
@@ -63,7 +66,7 @@ class RemoteStaff:
             names = (("lead",), ("contact", "customer"), ("account", "customer"))[book.kinds[position]]
             if kind and kind not in names:
                 continue
-            found.append(truth(book, position))
+            found.append(brief(book, position) if query.get("brief") else truth(book, position))
         return found
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class SeedData:
         draw, today = rng.random, self.today_ms
         # A fifth never changed after creation, the rest leans towards recent days.
         updated = array("q", [
-            at if (share := draw()) < 0.2 else today - int((today - at) * (1.25 - share * 1.25) ** 0.6)
+            at if (share := draw()) < 0.2 else today - int((today - at) * (1.25 - share * 1.25) ** 1.5)
             for at in self.created
         ])  # fmt: skip
         for position, at in self.trashed_at.items():

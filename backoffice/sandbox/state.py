@@ -44,7 +44,7 @@ class ContactBook:
         self.data = data
         self.kinds, self.states, self.numbers = data.kinds, data.states, data.numbers
         self.created, self.updated = data.created, data.updated
-        self.survivors = data.survivors
+        self.survivors = dict(data.survivors)
         self.staff_ids = {email.lower(): oid for oid, email, _ in data.staff}
         self.staff_emails = {oid: email for oid, email, _ in data.staff}
         self.definitions = dict(data.definitions)
@@ -347,7 +347,7 @@ class Selector:
 
 def digits(phone: str) -> str:
     """The digits of a phone, the national 0 and +84 made alike."""
-    found = "".join(c for c in phone if c.isdecimal())
+    found = "".join(filter(str.isdecimal, phone))
     return "84" + found[1:] if found.startswith("0") and len(found) > 8 else found
 
 

@@ -44,7 +44,8 @@ def test_page_is_twenty_at_most_unless_limits_are_honoured(sandbox, api):
 
 
 @pytest.mark.parametrize("query", [{"page": "x"}, {"limit": "-1"}, {"updateAtf": "30/05/2025"},
-                                   {"contactType": "friend"}, {"leadId": "12a"}])  # fmt: skip
+                                   {"contactType": "friend"}, {"leadId": "12a"},
+                                   {"type": "2"}])  # fmt: skip
 def test_bad_parameter_is_named(api, query):
     reply = api.call("GET", "/contacts", **query)
     assert reply.status == 400

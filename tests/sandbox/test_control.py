@@ -26,6 +26,14 @@ def test_truth_filters_by_state_kind_id_and_code(sandbox, api):
     assert sandbox.contact(code="k-9")["name"] == "Trần Thử"
 
 
+def test_brief_truth_and_counts_agree_with_the_full_truth(sandbox):
+    full, brief = sandbox.contacts(), sandbox.contacts(brief=1)
+    assert [{key: record[key] for key in short} for record, short in zip(full, brief, strict=True)] == brief
+    live, trashed = sandbox.contacts(state="live"), sandbox.contacts(state="trashed")
+    counts = sandbox.counts()
+    assert (counts["live"], counts["trashed"]) == (len(live), len(trashed)) == (120, 2)
+
+
 def test_merged_record_names_its_survivor(sandbox):
     a, b = sandbox.create(name="A"), sandbox.create(name="B")
     sandbox.merge({"leadId": a["leadId"]}, {"leadId": b["leadId"]})
