@@ -7,6 +7,8 @@ NO_YES = ("no", "yes")
 
 SWITCHES = {
     "apikey": Switch(DEFAULT_KEY, (), "the key the header must carry; change it to revoke"),
+    "rate_limit": Switch(0, (), "requests answered per second, refused ones count too; 0 is no limit"),
+    "rate_status": Switch(429, (429, 503), "the refusal; the vendor's sister API documents 503"),
     # lists
     "list_as": Switch("array", ("array", "envelope", "object-if-one"), "shape of GET /contacts"),
     "limit_above_20": Switch("cap", ("cap", "honour"), "a limit above the documented page size"),

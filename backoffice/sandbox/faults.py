@@ -24,12 +24,14 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "gzip_bomb": {"size": 256 * 1024**2, "layers": 1},
     "deep_json": {"depth": 100_000},
 }
-# Kinds that change what is asked.
+# Kinds that change what is asked, or let remote staff act in between: `remote_event` edits or
+# trashes the very record a PUT or DELETE names, just before or just after it is applied.
 ASK: dict[str, dict[str, Any]] = {
     "ignore_page": {},
     "ignore_filter": {},
     "repeat_page": {"page": None},
-    "shift_page": {"records": 5},
+    "shift_page": {"records": 5, "creates": 1, "trash": 1},
+    "remote_event": {"event": "edit", "changes": {}, "when": "before"},
     "lag": {"seconds": 60.0},
 }
 # Kinds that spoil the vendor's own answer: writes are applied.
@@ -40,6 +42,7 @@ AFTER: dict[str, dict[str, Any]] = {
     "stale": {},
     "drip": {"interval": 1.0},
     "close_after_idle": {"seconds": 0.0},
+    "drop_next": {},
     "wrong_content_type": {"content_type": "text/html"},
     "success": {"value": False, "remove": False},
     "empty_page": {"page": None},
@@ -56,6 +59,13 @@ BOTH: dict[str, dict[str, Any]] = {
 }
 KINDS = INSTEAD | ASK | AFTER | BOTH
 COMMON = {"kind", "method", "path", "match", "probability", "times", "after"}
+TYPES: dict[str, tuple[type, ...]] = {
+    "method": (str,), "path": (str,), "match": (str,), "probability": (int, float), "times": (int, type(None)),
+    "after": (int,), "code": (int,), "seconds": (int, float), "interval": (int, float), "bytes": (int,),
+    "size": (int,), "depth": (int,), "digits": (int,), "layers": (int,), "page": (int, type(None)),
+    "drop": (int, type(None)), "records": (int,), "creates": (int,), "trash": (int,), "location": (str,),
+    "content_type": (str,), "headers": (dict,), "changes": (dict,), "event": (str,), "when": (str,),
+}  # fmt: skip
 FILTERS_KEPT = ("page", "limit")
 
 
@@ -96,6 +106,9 @@ def parse_rule(spec: Any) -> Fault:
     """A rule from its JSON object; unknown kinds and parameters are errors, so a typo shows."""
     if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
         raise BadRule(f"kind must be one of {', '.join(sorted(KINDS))}")
+    for key, types in TYPES.items():
+        if key in spec and (not isinstance(spec[key], types) or isinstance(spec[key], bool)):
+            raise BadRule(f"{key} cannot be {spec[key]!r}")
     options = dict(KINDS[spec["kind"]])
     unknown = set(spec) - COMMON - set(options)
     if unknown:
@@ -179,7 +192,10 @@ def change_request(fault: Fault, request: Request) -> None:
     elif fault.kind == "repeat_page" and options["page"] in (None, _page(request)):
         query["page"] = str(max(1, _page(request) - 1))
     elif fault.kind == "shift_page":
-        request.hints["mutate"] = options["records"]
+        kinds = {"edits": "records", "creates": "creates", "trash": "trash"}
+        request.hints["mutate"] = {name: options[option] for name, option in kinds.items()}
+    elif fault.kind == "remote_event":
+        request.hints["remote_event"] = options
     elif fault.kind == "lag":
         request.hints["lag"] = options["seconds"]
 
@@ -201,6 +217,8 @@ def change_answer(fault: Fault, request: Request, answer: Answer) -> Answer:
         answer.drip = options["interval"]
     elif fault.kind == "close_after_idle":
         answer.idle_limit = options["seconds"]
+    elif fault.kind == "drop_next":
+        answer.drop_next = True
     elif fault.kind == "wrong_content_type":
         answer.content_type = options["content_type"]
     elif fault.kind in ("empty_page", "short_page"):

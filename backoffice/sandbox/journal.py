@@ -75,8 +75,8 @@ class Counters:
         with self._lock:
             self._connections += 1
 
-    def begin(self, route: str) -> None:
-        """A request arrived."""
+    def begin(self, route: str) -> int:
+        """A request arrived; answers how many came within the last second."""
         now = time.monotonic()
         with self._lock:
             self._routes[route] += 1
@@ -89,6 +89,7 @@ class Counters:
                 recent.popleft()
             if len(recent) > self._busiest_second:
                 self._busiest_second = len(recent)
+            return len(recent)
 
     def end(self, status: str) -> None:
         """A request was answered, or cut."""

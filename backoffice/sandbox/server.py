@@ -18,7 +18,7 @@ from .control import Control
 from .faults import Fault, FaultPlan
 from .journal import Counters, WriteLog
 from .switches import Switches
-from .wire import Answer, BadRequest, Request, json_answer, read_request, send
+from .wire import Answer, BadRequest, Request, json_answer, read_request, reset, send
 
 
 class Vendor(Protocol):
@@ -69,7 +69,7 @@ class Sandbox:
         if prefix not in seen:
             seen.add(prefix)
             counters.connected()
-        counters.begin(f"{request.method} {request.path}")
+        request.hints["in_last_second"] = counters.begin(f"{request.method} {request.path}")
         status = "error"
         try:
             if self.latency_ms:
@@ -136,6 +136,10 @@ class _Handler(socketserver.StreamRequestHandler):
                     return
                 answer = sandbox.answer(request, seen, local)
                 if not send(self.connection, answer, request.keep_alive):
+                    return
+                if answer.drop_next:
+                    self.rfile.peek(1)  # type: ignore[attr-defined]
+                    reset(self.connection)
                     return
                 self._limit_idling(answer.idle_limit)
 

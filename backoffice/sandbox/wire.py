@@ -31,7 +31,7 @@ class BadRequest(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request; `hints` carries what faults ask of the vendor that answers it."""
+    """One request; `hints` tells the vendor what faults want and how busy the last second was."""
 
     method: str
     path: str
@@ -60,6 +60,7 @@ class Answer:
     drip: float | None = None  # seconds between single bytes
     stream: Iterator[bytes] | None = None  # a body without an announced end
     idle_limit: float | None = None  # seconds until the kept connection is dropped unannounced
+    drop_next: bool = False  # reset the kept connection as soon as the next request arrives
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

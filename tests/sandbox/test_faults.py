@@ -47,7 +47,7 @@ def test_probability_is_seeded(sandbox, api):
 
 def test_rule_with_a_typo_is_refused_and_the_old_rules_stay(sandbox, api):
     sandbox.fault("status", code=500)
-    for wrong in ({"kind": "statuss"}, {"kind": "status", "codee": 1}, "status"):
+    for wrong in ({"kind": "statuss"}, {"kind": "status", "codee": 1}, {"kind": "status", "times": "2"}, 5):
         with pytest.raises(SandboxError):
             sandbox.faults([wrong])
     assert api.call("GET", "/contacts").status == 500
@@ -274,6 +274,45 @@ def test_kept_connection_can_be_closed_unannounced(sandbox):
     with pytest.raises(CUT):
         ask_again()
     connection.close()
+
+
+def test_kept_connection_can_be_reset_when_the_next_request_arrives(sandbox):
+    sandbox.fault("drop_next", method="GET")
+    connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)
+    connection.request("GET", "/antcrm/contacts", headers={"apikey": sandbox.key})
+    connection.getresponse().read()
+    connection.request("PUT", "/antcrm/contacts", b'{"leadId": 1, "stage": "X"}', {"apikey": sandbox.key})
+    with pytest.raises(CUT):
+        connection.getresponse()
+    connection.close()
+    assert sandbox.writes() == []
+
+
+@pytest.mark.parametrize(("when", "stage"), [("before", "ours"), ("after", "theirs")])
+def test_remote_edit_right_beside_our_edit(sandbox, api, when, stage):
+    changes = {"stage": "theirs", "bgInfo": "from them"}
+    sandbox.fault("remote_event", method="PUT", changes=changes, when=when)
+    assert api.edit(leadId=1, stage="ours").status == 200
+    record = sandbox.contact(kind="lead", id=1)
+    assert (record["stage"], record["bgInfo"]) == (stage, "from them")
+    order = [w["by"] for w in sandbox.writes(by="all")]
+    assert order == (["staff", "api"] if when == "before" else ["api", "staff"])
+
+
+def test_remote_trash_right_before_our_edit(sandbox, api):
+    sandbox.fault("remote_event", event="trash")
+    assert api.edit(leadId=1, stage="ours").status == 400
+    assert sandbox.contact(kind="lead", id=1)["state"] == "trashed"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_rate_limit_refuses_what_is_too_fast(sandbox, api, status):
+    sandbox.switches(rate_limit=5, rate_status=status)
+    replies = [api.call("GET", "/contacts", limit=1) for _ in range(8)]
+    assert [reply.status for reply in replies] == [200] * 5 + [status] * 3
+    assert replies[-1].headers["retry-after"] == "1"
+    time.sleep(1.05)
+    assert api.call("GET", "/contacts", limit=1).status == 200
 
 
 def test_faults_combine(sandbox, api):
