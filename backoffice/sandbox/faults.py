@@ -58,14 +58,11 @@ BOTH: dict[str, dict[str, Any]] = {
     "apply_late": {"seconds": 90.0, "answer": "cut"},
 }
 KINDS = INSTEAD | ASK | AFTER | BOTH
-COMMON = {"kind", "method", "path", "match", "probability", "times", "after"}
-TYPES: dict[str, tuple[type, ...]] = {
-    "method": (str,), "path": (str,), "match": (str,), "probability": (int, float), "times": (int, type(None)),
-    "after": (int,), "code": (int,), "seconds": (int, float), "interval": (int, float), "bytes": (int,),
-    "size": (int,), "depth": (int,), "digits": (int,), "layers": (int,), "page": (int, type(None)),
-    "drop": (int, type(None)), "records": (int,), "creates": (int,), "trash": (int,), "location": (str,),
-    "content_type": (str,), "headers": (dict,), "changes": (dict,), "event": (str,), "when": (str,),
+COMMON: dict[str, Any] = {
+    "kind": "", "method": "*", "path": "*", "match": "", "probability": 1.0, "times": None, "after": 0,
 }  # fmt: skip
+FREE = {"retry_after", "body", "value"}  # parameters that take anything
+NULLABLE = {"times": int, "page": int, "drop": int, "field": str}  # types of parameters that default to null
 FILTERS_KEPT = ("page", "limit")
 
 
@@ -106,16 +103,25 @@ def parse_rule(spec: Any) -> Fault:
     """A rule from its JSON object; unknown kinds and parameters are errors, so a typo shows."""
     if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
         raise BadRule(f"kind must be one of {', '.join(sorted(KINDS))}")
-    for key, types in TYPES.items():
-        if key in spec and (not isinstance(spec[key], types) or isinstance(spec[key], bool)):
-            raise BadRule(f"{key} cannot be {spec[key]!r}")
-    options = dict(KINDS[spec["kind"]])
-    unknown = set(spec) - COMMON - set(options)
-    if unknown:
-        raise BadRule(f"{spec['kind']} does not take {', '.join(sorted(unknown))}")
+    options, known = dict(KINDS[spec["kind"]]), COMMON | KINDS[spec["kind"]]
+    for key, value in spec.items():
+        if key not in known:
+            raise BadRule(f"{spec['kind']} does not take {key}")
+        if not _fits(key, value, known[key]):
+            raise BadRule(f"{key} cannot be {value!r}")
     options.update({key: value for key, value in spec.items() if key in options})
     common = {key: spec[key] for key in COMMON if key in spec}
     return Fault(options=options, **common)
+
+
+def _fits(key: str, value: Any, default: Any) -> bool:
+    """Whether a value has the type of the parameter's default."""
+    if key in FREE or (value is None and default is None):
+        return True
+    wanted = NULLABLE[key] if default is None else type(default)
+    if isinstance(value, bool):
+        return wanted is bool
+    return isinstance(value, (int, float) if wanted is float else wanted)
 
 
 class FaultPlan:
