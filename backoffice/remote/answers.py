@@ -86,7 +86,8 @@ def error_for(
     status, headers = received.status, received.headers
     if 200 <= status < 300:
         return None
-    if status in throttling or (status == 503 and "Retry-After" in headers):
+    # a 503 to a write may come from a proxy that gave up waiting: no proof of "not applied"
+    if status in throttling or (read and status == 503 and "Retry-After" in headers):
         limited = RateLimited("it asks us to slow down")
         limited.after = retry_after(headers)
         return limited

@@ -1,0 +1,1 @@
+"""AntCRM ("ApiRing") customers: leads, contacts and accounts. See docs/vendors/antcrm.md."""
