@@ -16,7 +16,7 @@ setup: .venv/.installed  ## virtual environment with the locked versions
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps -e .
 	@touch $@
 
@@ -55,11 +55,11 @@ bench: setup  ## speed against the floors of the machine
 soak: setup  ## long runs: crashes, restarts, load
 	$(BIN)/pytest -m soak
 
-lock:  ## pin the newest allowed versions in requirements.lock
-	$(BIN)/pip-compile --quiet --upgrade --all-extras --strip-extras --no-header --no-annotate \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
-		--unsafe-package crm-backoffice --output-file requirements.lock pyproject.toml
-	@sed -i '/^#/d; /^$$/d' requirements.lock
+lock:  ## pin the newest allowed versions, with hashes, in requirements.lock
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --all-extras --strip-extras \
+		--no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--no-emit-options --output-file requirements.lock pyproject.toml
+	@sed -i '/^crm-backoffice @/d; /^#/d; /^$$/d' requirements.lock
 
 capabilities: setup  ## docs/vendors/capabilities.md from the connectors
 	$(BIN)/python manage.py capability_table

@@ -2,8 +2,10 @@
 
 import logging.config
 import os
+import traceback
 from typing import Any
 
+import django
 from celery import Celery, signals
 from django.conf import settings
 
@@ -22,9 +24,12 @@ def use_our_logging(**_kwargs: Any) -> None:
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def refuse_to_run_insecurely(**_kwargs: Any) -> None:
-    import django
+    """Celery swallows what a signal handler raises, except the end of the process."""
+    try:
+        django.setup()
+        from backoffice.checks import START, WORK, refuse_to_start
 
-    django.setup()
-    from backoffice.checks import START, WORK, refuse_to_start
-
-    refuse_to_start(START, WORK)
+        refuse_to_start(START, WORK)
+    except Exception as problem:
+        traceback.print_exc()
+        raise SystemExit("Not starting, the configuration could not be checked.") from problem

@@ -8,7 +8,7 @@ is named: at process start, on ``migrate`` and on ``check --database default``.
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,12 @@ MIN_SECRET = 50
 OLDEST_POSTGRESQL = 15
 
 
-def refuse_to_start(*tags: str) -> None:
+def refuse_to_start(*tags: str, also: Sequence[Callable[[], list[CheckMessage]]] = ()) -> None:
     """End the process, in words, when a check with one of these tags fails."""
-    errors = [found for found in run_checks(tags=tags, databases=["default"]) if found.is_serious()]
+    found = run_checks(tags=tags, databases=["default"])
+    errors = [message for message in found if message.is_serious()] + [
+        error for run in also for error in run()
+    ]
     if errors:
         lines = [f"- {error.msg} ({error.id})" + (f" {error.hint}" if error.hint else "") for error in errors]
         raise SystemExit("\n".join(["Not starting, the configuration is unsafe:", *lines]))
@@ -136,12 +139,15 @@ def files_can_be_written(**_kwargs: Any) -> list[CheckMessage]:
     return [Error(f"VAR_DIR ({settings.VAR_DIR}) cannot be written.", id="backoffice.E014")]
 
 
-@register(START)
-def database_is_supported(**_kwargs: Any) -> list[CheckMessage]:
-    if settings.DATABASES["default"]["ENGINE"].rpartition(".")[2] in ("sqlite3", "postgresql"):
+def static_files_are_collected() -> list[CheckMessage]:
+    """For the web process only: whoever deploys checks before collecting."""
+    collected = settings.STATIC_ROOT / "staticfiles.json"
+    if settings.WHITENOISE_USE_FINDERS or collected.exists():
         return []
-    hint = "One change in flight per contact needs conditional unique constraints."
-    return [Error("DATABASE_URL must name SQLite or PostgreSQL.", hint=hint, id="backoffice.E015")]
+    hint = "Run: manage.py collectstatic --noinput"
+    return [
+        Error(f"Static files are not collected in {settings.STATIC_ROOT}.", hint=hint, id="backoffice.E020")
+    ]
 
 
 @register(START, Tags.database)

@@ -1,12 +1,15 @@
 """Settings. Everything specific to a deployment comes from the environment."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
 from backoffice import keys
+from backoffice.site import UNFOLD  # noqa: F401  read by the admin shell
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -21,6 +24,8 @@ LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
 LOOPBACK_ONLY = set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
+# Whether a connection may lead to this machine: the sandbox, never a real system.
+ALLOW_LOOPBACK = env.bool("ALLOW_LOOPBACK", default=LOOPBACK_ONLY)
 DEVELOPMENT = DEBUG or ("DEBUG" not in os.environ and LOOPBACK_ONLY)
 
 # --- Where run-time files live, and secrets --------------------------------------------------
@@ -36,10 +41,10 @@ if DEVELOPMENT:
 # --- Applications ----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "backoffice.apps.ShellConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -62,11 +67,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "backoffice.security.private_answers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "backoffice.security.session_limits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -110,15 +117,17 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
     _options.setdefault("connect_timeout", 5)
     _database.setdefault("CONN_MAX_AGE", 60)
     _database["CONN_HEALTH_CHECKS"] = True
+else:
+    raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue -----------------------------------------------------------------------------------
 # Rows are the truth and messages carry ids only, so the broker may lose, repeat or delay what
-# it likes. What matters here: a broker that is down must not hold up a save.
+# it likes. Publishing to a broker that is down fails at once and is not tried again.
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://localhost"
-CELERY_BROKER_CONNECTION_TIMEOUT = env.float("BROKER_CONNECT_TIMEOUT", default=0.25)
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
 CELERY_TASK_PUBLISH_RETRY = False
@@ -187,6 +196,20 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+SESSION_COOKIE_AGE = 12 * 3600  # however busy; a longer shift logs in twice
+SESSION_IDLE_SECONDS = 60 * env.int("SESSION_IDLE_MINUTES", default=120)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out somebody else from afar
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "backoffice.security.client_address"
+AXES_LOCKOUT_TEMPLATE = "backoffice/locked.html"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
 # --- Security --------------------------------------------------------------------------------
 
 HTTPS = env.bool("HTTPS", default=not (DEBUG or LOOPBACK_ONLY))
@@ -203,6 +226,18 @@ SESSION_COOKIE_NAME = "__Host-backoffice" if HTTPS else "backoffice"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_COOKIE_HTTPONLY = False  # htmx reads it to send the header
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'"],  # the shell's Alpine compiles attribute expressions
+        "style-src": ["'self'", "'unsafe-inline'"],  # its theme colours are an inline style
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 5

@@ -6,11 +6,16 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+
+import django
+
+django.setup()
+
+from backoffice.checks import START, refuse_to_start, static_files_are_collected  # noqa: E402
+
+refuse_to_start(START, also=[static_files_are_collected])
+
 application = get_wsgi_application()
-
-from backoffice.checks import START, refuse_to_start  # noqa: E402
-
-refuse_to_start(START)
 
 # The cyclic collector otherwise walks every class and template of the process in the middle of a
 # page: docs/adr/0009 has the figures.
