@@ -6,6 +6,7 @@ list of deleted and list of merged customers.
 
 import json
 import random
+import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ class AntCrm:
     ) -> None:
         self.switches = Switches(SWITCHES | {"apikey": Switch(key, (), SWITCHES["apikey"].help)})
         self.faults = FaultPlan()
+        self._lock = threading.RLock()
         self._log = log
         self._today_ms = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp() * 1000)
         self._routes = {
@@ -62,6 +64,10 @@ class AntCrm:
 
     def reset(self, seed: int | None = None, contacts: int | None = None) -> None:
         """Start over with fresh records; switches and faults back to their defaults."""
+        with self._lock:
+            self._start_over(seed, contacts)
+
+    def _start_over(self, seed: int | None, contacts: int | None) -> None:
         old = self._size
         self._size = Size(old.seed if seed is None else seed, old.contacts if contacts is None else contacts)
         self.switches.reset()
@@ -75,14 +81,14 @@ class AntCrm:
 
     def switch(self, changes: dict[str, Any]) -> None:
         """Change switches; cached bytes are dropped since any of them may look different."""
-        with self.book.lock:
+        with self._lock:
             self.switches.set(changes)
             self.book.skew_ms = self.switches["clock_skew_s"] * 1000
             self._bytes.clear()
 
     def warm(self) -> None:
         """Serialise (as far as the cache goes) and index now, so that a bench measures its client."""
-        with self.book.lock:
+        with self._lock:
             self.book.with_phone("0")
             for position in range(len(self.book.kinds)):
                 if len(self._bytes) >= CACHED_RECORDS:
@@ -92,7 +98,8 @@ class AntCrm:
 
     def control(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         """Answer a control call below `/_control/antcrm`."""
-        return self.staff.control(method, path, query, body)
+        with self._lock:
+            return self.staff.control(method, path, query, body)
 
     def handle(self, request: Request, path: str) -> Answer:
         """Answer one API request."""
@@ -106,7 +113,7 @@ class AntCrm:
         if route is None:
             known = any(path == routed for _, routed in self._routes)
             return _failure(405, "method not allowed") if known else _failure(404, "not found")
-        with self.book.lock:
+        with self._lock:
             if counts := request.hints.get("mutate"):
                 self.staff.mutate(self._rng, **counts)
             try:

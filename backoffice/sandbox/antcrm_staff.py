@@ -48,8 +48,7 @@ class RemoteStaff:
         }
         if (method, path) not in actions:
             raise NoSuchCall(f"{method} {path}")
-        with self._book.lock:
-            return actions[method, path](body)
+        return actions[method, path](body)
 
     def records(self, query: dict[str, str]) -> list[dict[str, Any]]:
         """Every record in full, or those of a state, kind, number or code."""

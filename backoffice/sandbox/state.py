@@ -2,10 +2,9 @@
 
 Positions number all records in order of insertion. Arrays hold what every list must look at
 (kind, state, dates, numbers); the fields of a record are built when read and kept once changed.
-Every public method is called with `lock` held by the routes.
+Not thread-safe by itself: the vendor's lock is held around every call.
 """
 
-import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -39,7 +38,6 @@ class ContactBook:
     """All records of one AntCRM account and what can happen to them."""
 
     def __init__(self, data: SeedData) -> None:
-        self.lock = threading.RLock()
         self.data = data
         self.kinds, self.states, self.numbers = data.kinds, data.states, data.numbers
         self.created, self.updated = data.created, data.updated

@@ -6,8 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from urllib.parse import urlsplit
 
+from backoffice.sandbox.journal import WriteLog
+from backoffice.sandbox.server import Sandbox, build_vendors
+from backoffice.sandbox.wire import Request
 from tests.sandbox.http import Api, raw_exchange
 from tests.sandbox_fixture import ROOT, start_sandbox, stop_sandbox
 
@@ -101,6 +105,14 @@ def test_sandbox_dies_with_a_killed_parent():
 def _is_zombie(pid: int) -> bool:
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_control_is_refused_from_elsewhere():
+    log = WriteLog()
+    vendors = build_vendors(log, seed=1, contacts=5, today=date(2026, 1, 1), keys={"antcrm": "k"})
+    request = Request("GET", "/_control/health", {}, {}, b"", keep_alive=True)
+    assert Sandbox(vendors, log).answer(request, set(), local=False).status == 403
+    assert Sandbox(vendors, log).answer(request, set(), local=True).status == 200
 
 
 def test_only_the_standard_library_is_imported():
