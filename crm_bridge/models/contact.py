@@ -122,6 +122,10 @@ class Contact(models.Model):
             models.Index(fields=["responsible", "state", "-touched_at", "-id"], name="contact_responsible"),
             models.Index(fields=["connection", "uid"], name="contact_uid", condition=~Q(uid="")),
             models.Index(fields=["survivor"], name="contact_survivor", condition=Q(survivor__isnull=False)),
+            # what a complete walk must read again whatever its page looks like
+            models.Index(
+                fields=["connection"], name="contact_dirty", condition=Q(content_hash="") | ~Q(state="live")
+            ),
         ]
 
     def __str__(self) -> str:

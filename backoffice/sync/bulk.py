@@ -1,0 +1,178 @@
+"""Writing thousands of rows at once: one small interface, two databases behind it.
+
+PostgreSQL takes rows by COPY, SQLite by ``executemany``; both are several times faster
+than building statements per row. Values are plain Python ones; JSON is passed as text.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from django.db import DEFAULT_DB_ALIAS, connections
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Bulk(ABC):
+    """The set-based writer of one database connection; call it inside a transaction."""
+
+    def __init__(self, database: Any) -> None:
+        self.database = database
+
+    def insert(self, table: str, columns: Sequence[str], rows: Rows) -> None:
+        """New rows; the caller knows that none of them is there."""
+        if rows:
+            self._load(table, columns, rows)
+
+    @abstractmethod
+    def upsert(
+        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
+    ) -> None:
+        """Insert, or update by ``key``; the columns in ``once`` are only set on insert."""
+
+    def delete(self, table: str, column: str, values: Iterable[int]) -> None:
+        """All rows whose ``column`` is one of the values."""
+        if wanted := list(values):
+            self.execute(f"DELETE FROM {table} WHERE {self.one_of(column)}", [self.many(wanted)])
+
+    def select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.database.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Any other statement."""
+        with self.database.cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+    @abstractmethod
+    def one_of(self, column: str) -> str:
+        """Condition with one parameter, made by ``many``, however many values it holds."""
+
+    @abstractmethod
+    def many(self, values: Sequence[Any]) -> Any:
+        """The parameter for ``one_of``."""
+
+    @abstractmethod
+    def time(self, moment: datetime | None) -> Any:
+        """A moment as this database's driver takes it fastest."""
+
+    @abstractmethod
+    def moment(self, stored: Any) -> datetime | None:
+        """A moment as this database's driver returns it, made aware."""
+
+    @abstractmethod
+    def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
+        """A temporary table ``(key)`` with each line of the texts of a one-column query, once."""
+
+    #: Appended to a SELECT: the rows stay as they are until the transaction ends.
+    lock = ""
+
+    @abstractmethod
+    def _load(self, table: str, columns: Sequence[str], rows: Rows) -> None: ...
+
+
+class PostgresBulk(Bulk):
+    """COPY, and a temporary table in front of an upsert."""
+
+    lock = " FOR UPDATE"
+
+    def upsert(
+        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
+    ) -> None:
+        if not rows:
+            return
+        names, staged = ", ".join(columns), f"staged_{table}"
+        self.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
+            f" AS SELECT {names} FROM {table} WITH NO DATA"
+        )
+        self._load(staged, columns, rows)
+        self.execute(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged}"
+            f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}"
+        )
+        self.execute(f"DELETE FROM {staged}")
+
+    def one_of(self, column: str) -> str:
+        return f"{column} = ANY(%s)"
+
+    def many(self, values: Sequence[Any]) -> Any:
+        return [*values]
+
+    def time(self, moment: datetime | None) -> Any:
+        return moment
+
+    def moment(self, stored: Any) -> datetime | None:
+        found: datetime | None = stored
+        return found
+
+    def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
+        self.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
+        self.execute(
+            f"CREATE TEMP TABLE {table} AS SELECT DISTINCT unnest(string_to_array(pages.text, E'\\n')) AS key"
+            f" FROM ({query}) AS pages(text)",
+            parameters,
+        )
+        self.execute(f"ANALYZE {table}")
+
+    def _load(self, table: str, columns: Sequence[str], rows: Rows) -> None:
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self.database.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+class SqliteBulk(Bulk):
+    """``executemany``; the transaction already has the one write lock there is."""
+
+    def upsert(
+        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
+    ) -> None:
+        if rows:
+            self._load(table, columns, rows, f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}")
+
+    def one_of(self, column: str) -> str:
+        return f"{column} IN (SELECT value FROM json_each(%s))"
+
+    def many(self, values: Sequence[Any]) -> Any:
+        return orjson.dumps([*values]).decode()
+
+    def time(self, moment: datetime | None) -> Any:
+        return self.database.ops.adapt_datetimefield_value(moment)
+
+    def moment(self, stored: Any) -> datetime | None:
+        return None if stored is None else datetime.fromisoformat(str(stored)).replace(tzinfo=UTC)
+
+    def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
+        self.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.execute(f"CREATE TEMP TABLE {table} (key text PRIMARY KEY) WITHOUT ROWID")
+        # a text of lines becomes a JSON array of strings: the one way to split in plain SQLite
+        self.execute(
+            f"WITH pages(text) AS ({query}) INSERT OR IGNORE INTO temp.{table} (key) SELECT value FROM pages,"
+            " json_each('[\"' || replace(replace(replace(text, '\\', '\\\\'), '\"', '\\\"'),"
+            " char(10), '\",\"') || '\"]')",
+            parameters,
+        )
+
+    def _load(self, table: str, columns: Sequence[str], rows: Rows, conflict: str = "") -> None:
+        marks = ", ".join(["%s"] * len(columns))
+        with self.database.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){conflict}", rows)
+
+
+def _update(columns: Sequence[str], key: Sequence[str], once: Sequence[str]) -> str:
+    changes = [f"{name} = EXCLUDED.{name}" for name in columns if name not in key and name not in once]
+    return f"DO UPDATE SET {', '.join(changes)}" if changes else "DO NOTHING"
+
+
+def bulk() -> Bulk:
+    """The writer for the default database."""
+    database = connections[DEFAULT_DB_ALIAS]
+    return PostgresBulk(database) if database.vendor == "postgresql" else SqliteBulk(database)

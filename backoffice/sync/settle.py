@@ -1,0 +1,92 @@
+"""When a complete walk may conclude that something is gone: hardly ever by itself.
+
+A list that was short, empty or of another account must not empty the mirror. So what a
+walk did not show is looked for in further passes, then held for a person when it is much,
+and otherwise asked for one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from django.utils import timezone
+
+from backoffice.sync.marks import Marks
+
+MAX_PASSES = 4
+HOLD_SHARE = 0.02
+HOLD_COUNT = 20
+
+
+class Mirror(Protocol):
+    """The rows a complete walk is compared with."""
+
+    def live(self) -> int:
+        """How many rows should be in the list."""
+
+    def absent(self, keys_table: str, since: datetime, limit: int) -> tuple[int, list[int]]:
+        """How many live rows are not in the table of keys, and the ids of the first ``limit``.
+
+        Rows that changed on our side after ``since`` are not counted.
+        """
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the passes of a complete run proved."""
+
+    passes: int = 0
+    absent: int = 0
+    ids: list[int] = field(default_factory=list)
+    """Rows to be asked for one by one; empty when the run is held."""
+    stable: bool = False
+    """The last two passes agree."""
+    held: bool = False
+
+
+def hold_above(live: int) -> int:
+    """The number of absent rows up to which a run decides without a person."""
+    return max(HOLD_COUNT, int(live * HOLD_SHARE))
+
+
+def passes(
+    read: Callable[[], int],
+    marks: Marks,
+    mirror: Mirror,
+    *,
+    live_before: int,
+    allowed: int = 0,
+    beat: Callable[[], None],
+) -> Outcome:
+    """Read the whole list until it is clear what is absent.
+
+    ``read`` makes one pass and returns how many pages were not as in the pass before it.
+    ``allowed`` is how many absent rows a person approved.
+    """
+    outcome = Outcome()
+    limit = max(hold_above(live_before), allowed)
+    candidates: Sequence[int] | None = None
+    while True:
+        began = timezone.now()
+        changed_pages = read()
+        outcome.passes += 1
+        outcome.absent, ids = mirror.absent(marks.to_table(), began, limit + 1)
+        beat()
+        if live_before == 0:
+            outcome.absent = 0  # the first pull: there is nothing yet that could be missed
+            return outcome
+        if outcome.absent == 0:
+            outcome.stable = changed_pages == 0
+            return outcome
+        before, candidates = candidates, ids
+        if before is not None:
+            kept = set(before)
+            candidates = [pk for pk in ids if pk in kept]
+            outcome.stable = len(candidates) == len(before) == len(ids)
+        if outcome.stable or outcome.passes >= MAX_PASSES:
+            outcome.held = outcome.absent > limit
+            outcome.ids = [] if outcome.held else list(candidates)
+            return outcome
