@@ -76,7 +76,7 @@ class AntCrmConnector:
     default_base_url: ClassVar[str] = BASE_URL
     mapping_version: ClassVar[int] = 1
     credential_fields: ClassVar[tuple[CredentialField, ...]] = (
-        CredentialField("apikey", "API key", help="The secret that AntBuddy gave for the apikey header."),
+        CredentialField("api_key", "API key", help="The secret that AntBuddy gave for the apikey header."),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
         streams=(Stream.CONTACTS, Stream.DELETED, Stream.MERGED),
@@ -107,7 +107,7 @@ class AntCrmConnector:
         self._names = Names(options.get("staff_emails") or {}, options.get("custom_field_names") or {})
         self._session = RemoteSession(
             account.base_url,
-            HeaderToken("apikey", account.credentials.get("apikey", "")),
+            HeaderToken("apikey", account.credentials.get("api_key", "")),
             label=account.label,
             parallel=account.parallel_requests,
             **session_parts,

@@ -20,8 +20,8 @@ def key_of(identity: Identity) -> dict[str, Any]:
 
 class TestAntCrmConnector(ConnectorContract):
     kind: ClassVar[str] = "antcrm"
-    credentials: ClassVar[dict[str, str]] = {"apikey": SandboxControl.key}
-    wrong_credentials: ClassVar[dict[str, str]] = {"apikey": "another-key"}
+    credentials: ClassVar[dict[str, str]] = {"api_key": SandboxControl.key}
+    wrong_credentials: ClassVar[dict[str, str]] = {"api_key": "another-key"}
     family_of: ClassVar[dict[Kind, str]] = {
         Kind.LEAD: "lead",
         Kind.CONTACT: "customer",
