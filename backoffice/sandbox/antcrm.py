@@ -4,28 +4,25 @@ Source: the vendor's page "API customer". Operations: list, create, edit, delete
 list of deleted and list of merged customers.
 """
 
-import json
 import random
 import threading
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from . import antcrm_shapes as shapes
+from .antcrm_lists import Lists, whole_number
 from .antcrm_staff import RemoteStaff
 from .antcrm_switches import DEFAULT_KEY, SWITCHES
 from .antcrm_writes import BLANK, Refused, kind_of, merged_fields, stored_fields
 from .faults import FaultPlan
 from .journal import WriteLog
 from .seed import LEAD, LIVE, MERGED, TRASHED, SeedData
-from .selection import Chosen, Selector
 from .state import ContactBook
 from .switches import Switch, Switches
-from .wire import JSON_TYPE, Answer, Request, json_answer
+from .wire import Answer, BadRequest, Request, json_answer
 
-PAGE_MAX = 20
 BULK_MAX = 100
-CACHED_RECORDS = 250_000
-encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 class Size(NamedTuple):
@@ -48,14 +45,14 @@ class AntCrm:
         self._lock = threading.RLock()
         self._log = log
         self._today_ms = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp() * 1000)
-        self._routes = {
-            ("GET", "/contacts"): self._list,
+        self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
+            ("GET", "/contacts"): lambda request: self._lists.live(request),
             ("POST", "/contacts"): self._create,
             ("PUT", "/contacts"): self._edit,
             ("DELETE", "/contacts"): self._delete,
             ("POST", "/contacts/package"): self._bulk,
-            ("GET", "/contacts/list-deleted"): self._list_deleted,
-            ("GET", "/contacts/merged"): self._list_merged,
+            ("GET", "/contacts/list-deleted"): lambda request: self._lists.deleted(request),
+            ("GET", "/contacts/merged"): lambda request: self._lists.merged(request),
         }
         self._size = Size(seed, contacts)
         self.reset()
@@ -73,10 +70,9 @@ class AntCrm:
         self.switches.reset()
         self.faults.replace([])
         self.book = ContactBook(SeedData(*self._size, self._today_ms))
-        self._selector = Selector(self.book)
-        self._bytes: dict[int, bytes] = {}
+        self._lists = Lists(self.book, self.switches)
         self._rng = random.Random(self._size.seed)
-        self.book.changed = self._forget
+        self.book.changed = self._lists.forget
         self.staff = RemoteStaff(self.book, self._log)
 
     def switch(self, changes: dict[str, Any]) -> None:
@@ -84,17 +80,12 @@ class AntCrm:
         with self._lock:
             self.switches.set(changes)
             self.book.skew_ms = self.switches["clock_skew_s"] * 1000
-            self._bytes.clear()
+            self._lists.forget_all()
 
     def warm(self) -> None:
-        """Serialise (as far as the cache goes) and index now, so that a bench measures its client."""
+        """Make everything ready that would otherwise be made on first use."""
         with self._lock:
-            self.book.with_phone("0")
-            for position in range(len(self.book.kinds)):
-                if len(self._bytes) >= CACHED_RECORDS:
-                    break
-                if self.book.states[position] == LIVE:
-                    self._shown(position)
+            self._lists.warm()
 
     def control(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         """Answer a control call below `/_control/antcrm`."""
@@ -118,122 +109,8 @@ class AntCrm:
                 self.staff.mutate(self._rng, **counts)
             try:
                 return route(request)
-            except Refused as problem:
+            except (Refused, BadRequest) as problem:
                 return _failure(400, str(problem))
-            except (ValueError, RecursionError):
-                return _failure(400, "the body is not valid JSON")
-
-    # ------------------------------------------------------------------ lists
-
-    def _list(self, request: Request) -> Answer:
-        query = request.query
-        number = customer = None
-        for key, is_customer in (("leadId", False), ("customerId", True)):
-            if query.get(key):
-                if number is not None:
-                    return self._page_answer(request, [], envelope=self.switches["list_as"] == "envelope")
-                number, customer = _whole(query, key), is_customer
-        if kind := query.get("contactType"):
-            wanted = _contact_type(kind) == "customer"
-            if number is not None and wanted is not customer:
-                return self._page_answer(request, [], envelope=self.switches["list_as"] == "envelope")
-            customer = wanted
-        chosen = Chosen(
-            customer=customer,
-            type=_account_flag(query["type"]) if query.get("type") else None,
-            number=number,
-            phone=query.get("phone", ""),
-            phone_match=self.switches["phone_match"],
-            email=query.get("email", ""),
-            created=self._days(query, "createdAtf", "createdAtt"),
-            updated=self._days(query, "updateAtf", "updateAtt"),
-        )
-        found = self._ordered(chosen, request)
-        if lag := request.hints.get("lag"):
-            found = [position for position in found if not self.book.younger_than(position, lag)]
-        return self._page_answer(request, found, envelope=self.switches["list_as"] == "envelope")
-
-    def _ordered(self, chosen: Chosen, request: Request) -> list[int]:
-        return self._selector.positions(
-            chosen,
-            self.switches["sort"],
-            shifting=self.switches["order_shifts"] == "yes",
-            first_page=request.query.get("page", "1") in ("", "0", "1"),
-        )
-
-    def _page_answer(self, request: Request, found: list[int], *, envelope: bool) -> Answer:
-        page, limit, positions = self._page(request.query, found)
-        parts = b",".join([self._shown(position) for position in positions])
-        if envelope:
-            head = json.dumps({"success": True, "page": page, "limit": limit, "total": len(found)})
-            return Answer(body=head[:-1].encode() + b',"data":[' + parts + b"]}")
-        if self.switches["list_as"] == "object-if-one" and len(positions) == 1:
-            return Answer(body=parts)
-        return Answer(body=b"[" + parts + b"]", content_type=JSON_TYPE)
-
-    def _page(self, query: dict[str, str], found: list[int]) -> tuple[int, int, list[int]]:
-        page = max(1, _whole(query, "page")) if query.get("page") else 1
-        limit = _whole(query, "limit") if query.get("limit") else PAGE_MAX
-        if limit < 1 or (limit > PAGE_MAX and self.switches["limit_above_20"] == "cap"):
-            limit = PAGE_MAX
-        return page, limit, found[(page - 1) * limit : page * limit]
-
-    def _forget(self, position: int) -> None:
-        """A changed record is serialised anew when it is next shown."""
-        self._bytes.pop(position, None)
-
-    def _shown(self, position: int) -> bytes:
-        shown = self._bytes.get(position)
-        if shown is None:
-            value = shapes.list_shape(self.book, self.book.get(position), self.switches)
-            shown = encode(value).encode("utf-8", "surrogatepass")
-            if len(self._bytes) < CACHED_RECORDS:
-                self._bytes[position] = shown
-        return shown
-
-    def _days(self, query: dict[str, str], first: str, last: str) -> tuple[int, int] | None:
-        """The bounds of a date filter in ms: first day's midnight to the end of the last."""
-        if not query.get(first) and not query.get(last):
-            return None
-        end_days = 1 if self.switches["date_end"] == "inclusive" else 0
-        start = self._midnight(first, query[first], 0) if query.get(first) else 0
-        end = self._midnight(last, query[last], end_days) if query.get(last) else 2**62
-        return start, end
-
-    def _midnight(self, key: str, text: str, add_days: int) -> int:
-        try:
-            day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-            day += timedelta(days=add_days, hours=-self.switches["date_zone_hours"])
-        except (ValueError, OverflowError):
-            raise Refused(f"{key} must look like 2025-05-30") from None
-        return int(day.timestamp()) * 1000
-
-    def _list_deleted(self, request: Request) -> Answer:
-        states = {TRASHED, MERGED} if self.switches["merged_in_deleted"] == "yes" else {TRASHED}
-        kind = request.query.get("contactType")
-        customer = _contact_type(kind) == "customer" if kind else None
-        return self._raw_list(request, Chosen(states=frozenset(states), customer=customer))
-
-    def _list_merged(self, request: Request) -> Answer:
-        return self._raw_list(request, Chosen(states=frozenset({MERGED})))
-
-    def _raw_list(self, request: Request, chosen: Chosen) -> Answer:
-        query = request.query
-        found = self._ordered(
-            chosen._replace(
-                phone=query.get("phone", ""),
-                phone_match=self.switches["phone_match"],
-                email=query.get("email", ""),
-                name=query.get("name", ""),
-            ),
-            request,
-        )
-        page, limit, positions = self._page(query, found)
-        merged = chosen.states == {MERGED}
-        data = [shapes.raw_shape(self.book, self.book.get(position), merged=merged) for position in positions]
-        return json_answer({"success": True, "page": page, "limit": limit, "total": len(found), "data": data})
-
-    # ------------------------------------------------------------------ writes
 
     def _create(self, request: Request) -> Answer:
         body = _object(request.json())
@@ -352,7 +229,7 @@ class AntCrm:
         states = {LIVE} if self.switches["put_gone"] == "unknown" else {LIVE, TRASHED, MERGED}
         if key == "customerIdApiRing":
             return next((p for p in self.book.by_code(str(value)) if self.book.states[p] in states), None)
-        position = self.book.by_number(_whole({key: str(value)}, key), key == "customerId")
+        position = self.book.by_number(whole_number({key: str(value)}, key), key == "customerId")
         return position if position is not None and self.book.states[position] in states else None
 
     def _unknown(self, body: dict[str, Any], selector: dict[str, Any]) -> Answer:
@@ -383,22 +260,3 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused("the body must be a JSON object")
     return value
-
-
-def _contact_type(value: str) -> str:
-    if value not in ("lead", "customer"):
-        raise Refused('contactType must be "lead" or "customer"')
-    return value
-
-
-def _account_flag(value: str) -> int:
-    if value not in ("0", "1"):
-        raise Refused("type must be 0 or 1")
-    return int(value)
-
-
-def _whole(query: dict[str, str], key: str) -> int:
-    text = query[key]
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise Refused(f"{key} must be a whole number")
-    return int(text)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .antcrm_writes import Refused
-from .wire import Answer, NoSuchCall, Request, json_answer
+from .wire import Answer, BadRequest, NoSuchCall, Request, json_answer
 
 if TYPE_CHECKING:
     from .server import Sandbox, Vendor
@@ -51,7 +51,7 @@ class Control:
             return json_answer(vendor.control(request.method, "/" + rest, request.query, body))
         except NoSuchCall as missing:
             return json_answer({"error": f"no such control call: {missing}"}, 404)
-        except (Refused, ValueError, KeyError, TypeError, AttributeError) as problem:
+        except (Refused, BadRequest, ValueError, KeyError, TypeError, AttributeError) as problem:
             where = traceback.extract_tb(problem.__traceback__)[-1].name
             return json_answer({"error": str(problem), "in": where}, 400)
 

@@ -43,7 +43,10 @@ class Request:
 
     def json(self) -> Any:
         """The body as JSON; an empty body is an empty object."""
-        return json.loads(self.body) if self.body.strip() else {}
+        try:
+            return json.loads(self.body) if self.body.strip() else {}
+        except (ValueError, RecursionError):
+            raise BadRequest("the body is not valid JSON") from None
 
 
 @dataclass(slots=True)
