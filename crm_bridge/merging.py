@@ -43,14 +43,14 @@ def same(field: str, one: Any, other: Any) -> bool:
     """Mean the same thing: spelling of numbers, case of addresses and order do not count."""
     if _is_keyed(field):
         return _meanings(field, one) == _meanings(field, other)
-    return _plain(one) == _plain(other)
+    return bool(_plain(one) == _plain(other))
 
 
 def identical(field: str, one: Any, other: Any) -> bool:
     """Are written the same; only the order of a list does not count."""
     if _is_keyed(field):
         return _keyed(field, one) == _keyed(field, other)
-    return _plain(one) == _plain(other)
+    return bool(_plain(one) == _plain(other))
 
 
 def _merge_keyed(field: str, base: Any, ours: Any, theirs: Any) -> Merged:

@@ -6,23 +6,40 @@ Messages carry ids only and may come late, twice or never: the rows decide.
 from typing import Any
 
 from celery import shared_task
+from django.contrib.auth import get_user_model
+from django.utils import timezone
 
-from crm_bridge.services import push
+from crm_bridge.models import Connection
+from crm_bridge.services import pull, push
+
+PUSH = {"queue": "push", "ignore_result": True, "soft_time_limit": 240, "time_limit": 300}
+PULL = {"queue": "pull", "ignore_result": True}
 
 
-@shared_task(name="crm_bridge.tasks.push_change", queue="push", ignore_result=True)
+@shared_task(name="crm_bridge.tasks.push_change", **PUSH)
 def push_change(pk: int) -> dict[str, int]:
-    """Attempt one outgoing change, if it is due."""
+    """Attempt one outgoing change, if it is due; an unclear one is looked up first."""
     return push.push_one(pk).as_dict()
 
 
-@shared_task(name="crm_bridge.tasks.resolve_change", queue="push", ignore_result=True)
-def resolve_change(pk: int) -> dict[str, int]:
-    """Look whether a change with an unclear outcome arrived, if it is due."""
-    return push.push_one(pk).as_dict()
-
-
-@shared_task(name="crm_bridge.tasks.sweep", queue="push", ignore_result=True)
-def sweep() -> dict[str, Any]:
+@shared_task(name="crm_bridge.tasks.sweep", **PUSH)
+def sweep() -> dict[str, int]:
     """Find what lost messages and dead workers left behind."""
     return push.sweep()
+
+
+@shared_task(name="crm_bridge.tasks.pull_stream", **PULL)
+def pull_stream(
+    connection_id: int, stream: str, mode: str | None = None, asked_by_id: int | None = None
+) -> dict[str, Any]:
+    """Run one stream. A ring nobody asked for counts only while the stream is due."""
+    asked = (connection_id, stream, mode)
+    if asked_by_id is None and asked not in pull.due_streams(timezone.now()):
+        return {"skipped": "not due"}
+    connection = Connection.objects.get(pk=connection_id)
+    user = get_user_model().objects.filter(pk=asked_by_id).first()
+    try:
+        run = pull.pull(connection, stream, mode=mode, asked_by=user)
+    except pull.Busy:
+        return {"skipped": "busy"}
+    return {"run": run.pk, "seen": run.seen, "created": run.created, "changed": run.changed}

@@ -173,14 +173,17 @@ class Outbox(Generic[Entry]):
         """The row as long as this claim owns it: every write goes through here."""
         return self.rows.filter(pk=entry.pk, lease_token=entry.lease_token, lease_until__gt=Now())
 
-    def mark_sent(self, entry: Entry) -> None:
+    def mark_sent(self, entry: Entry, *, extra_seconds: float = 0.0) -> None:
         """Commit that the first byte is about to leave, and renew the lease.
 
         A worker that dies before this mark has sent nothing for sure; after it
         nobody knows. Raises ``LostLease`` when the claim is no longer ours.
         """
         now = database_now()
-        self.write(entry, sent_at=now, lease_until=now + timedelta(seconds=lease_seconds()))
+        lease = timedelta(seconds=lease_seconds() + extra_seconds)
+        self.write(entry, sent_at=now, lease_until=now + lease)
+        if database_now() - now > lease / 2:
+            raise LostLease(f"{entry}: this worker stood still after marking it")
 
     def write(self, entry: Entry, **values: Any) -> None:
         """Fenced update of a claimed row. Raises ``LostLease``."""

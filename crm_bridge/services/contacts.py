@@ -110,6 +110,8 @@ def create_many(
 
 def recreate(*, contact: Contact, by: Any) -> Contact:
     """A new contact with the values of one that is gone in the CRM."""
+    if contact.state == Contact.State.MERGED:
+        raise NotWritable(_("This contact was merged into another one; edit that one instead."))
     if contact.state not in (Contact.State.TRASHED, Contact.State.MISSING):
         raise NotWritable(_("Only a contact that is gone can be created again."))
     creatable = contact.connection.capabilities.creatable

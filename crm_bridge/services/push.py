@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 
 from backoffice import audit
 from backoffice.remote.errors import RemoteError
+from backoffice.sync import bell
 from backoffice.sync.push import IN_FLIGHT, LostLease, Status, fairly
 from crm_bridge.connectors.base import Connector
 from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import Operation
-from crm_bridge.services import connecting, outbox, resolve, sending
+from crm_bridge.services import connecting, outbox, pull, resolve, sending
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
 from crm_bridge.services.rows import write_values
@@ -109,12 +110,15 @@ def push_due(
 
 
 def sweep() -> dict[str, int]:
-    """What lost messages and dead workers left behind; run every 30 seconds."""
+    """What lost messages and dead workers left behind, and the pulls that are due; every 30 seconds."""
     released = OUTBOX.release_expired()
     due = list(OUTBOX.due().order_by("not_before", "pk").values_list("connection_id", "pk")[:PAGE])
     for pk in fairly(due):
         outbox.ring(ContactChange(pk=pk))
-    return {"released": sum(released.values()), "rung": len(due)}
+    streams = pull.due_streams(timezone.now())
+    for connection_id, stream, mode in streams:
+        bell.ring("crm_bridge.tasks.pull_stream", connection_id, stream, mode, None, on="pull")
+    return {"released": sum(released.values()), "rung": len(due), "pulls": len(streams)}
 
 
 def retry(*, change: ContactChange, by: Any) -> ContactChange:
@@ -131,11 +135,12 @@ def retry(*, change: ContactChange, by: Any) -> ContactChange:
             ContactChange.objects.filter(pk=row.pk, status=Status.WAITING).update(not_before=timezone.now())
             outbox.ring(row)
             return row
-        behind = next((each for each in outbox.open_changes(contact) if each.status == Status.WAITING), None)
-        if behind is None or (row.operation == Operation.CREATE and behind.operation == Operation.DELETE):
-            if behind is None:
-                outbox.requeue(row)
-                return row
+        waiting = [each for each in outbox.open_changes(contact) if each.status == Status.WAITING]
+        if not waiting:
+            outbox.requeue(row)
+            return row
+        behind = waiting[0]
+        if behind.operation == Operation.DELETE:
             raise NotWritable(_("This contact is being deleted. Drop the deletion first."))
         if row.operation == Operation.CREATE:
             row.new = {**row.new, **behind.new}

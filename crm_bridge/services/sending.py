@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 GONE = "*"
 """The ``field`` of a conflict about the whole contact."""
 
+BULK_SECONDS_EACH = 5
+"""Each contact of a bulk answer is read back before its id is believed."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -131,7 +134,7 @@ def send_bulk(attempts: Sequence[Attempt], connector: Connector) -> list[Status]
     changes = []
     for attempt in attempts:
         entry = attempt.entry
-        OUTBOX.mark_sent(entry)
+        OUTBOX.mark_sent(entry, extra_seconds=BULK_SECONDS_EACH * len(attempts))
         attempt.writing = True
         changes.append(
             Change(
@@ -210,7 +213,8 @@ def settle_failed(attempt: Attempt, error: Exception, *, bulk: bool = False) -> 
     failure = after_failure(error, writing=attempt.writing, attempts=entry.attempts)
     if isinstance(error, RemoteError) and (failure.pause or failure.broken):
         health.pause(entry.connection, error, seconds=failure.pause)
-    status, wait, values = failure.status, failure.wait, {"words": failure.words}
+    status, wait = failure.status, failure.wait
+    values: dict[str, Any] = {"words": failure.words}
     if not failure.spent:
         values["attempts"] = max(0, entry.attempts - 1)
     if status == Status.REJECTED and creating and attempt.writing:
@@ -343,7 +347,8 @@ def _settle_edit(
             base=base or None,
             content_hash="",  # the next pull reads it anew
         )
-        status, kept = Status.DONE, {}
+        status = Status.DONE
+        kept: dict[str, Any] = {}
         if left:
             status = Status.CONFLICT
             kept = {
