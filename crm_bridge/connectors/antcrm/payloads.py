@@ -154,24 +154,23 @@ def split_page(data: Any, family: str = "") -> RawPage:
 def _raw_item(raw: Any, family: str) -> RawItem:
     if type(raw) is not dict:
         return RawItem(family, "", raw, "not an object")
-    family = raw.get("contactType") or family
-    if family not in ID_KEYS:
-        if family:
-            return RawItem("", "", raw, f"contactType is neither {LEAD} nor {CUSTOMER}")
-        family = CUSTOMER if usable_id(raw.get("customerId")) else LEAD
+    said = raw.get("contactType") or family
+    if not said:
+        said = CUSTOMER if usable_id(raw.get("customerId")) else LEAD
+    if not isinstance(said, str) or said not in ID_KEYS:
+        return RawItem("", "", raw, f"contactType is neither {LEAD} nor {CUSTOMER}")
+    family = said
     number = usable_id(raw.get(ID_KEYS[family]))
     return RawItem(family, number, raw, "" if number else f"{ID_KEYS[family]} is missing or unusable")
 
 
 def usable_id(value: Any) -> str:
-    """An id as text: 12, "12" and 12.0 are the same; "" when there is none."""
+    """An id as text: 12, "12", "012" and 12.0 are the same; "" when there is none."""
     if type(value) is int:
         return str(value) if value > 0 else ""
     if type(value) is str:
         text = value.strip()
-        if text.isascii() and text.isdigit():
-            return text.lstrip("0")
-        return text if 0 < len(text) <= 64 else ""
+        return text.lstrip("0") if text.isascii() and text.isdigit() and len(text) <= 20 else ""
     if type(value) is float and value.is_integer() and 0 < value < 2**53:
         return str(int(value))
     return ""
@@ -265,7 +264,9 @@ def build_create(code: str, contact_type: str, account: bool, fields: Mapping[st
 def build_selector(family: str, remote_id: str, code: str) -> dict[str, Any]:
     """Exactly one selector, never an empty one, which might select everybody."""
     if remote_id:
-        return {ID_KEYS[family]: int(remote_id) if remote_id.isdigit() else remote_id}
+        if family not in ID_KEYS or not usable_id(remote_id):
+            raise ValueError("the id is none of AntCRM's")
+        return {ID_KEYS[family]: int(remote_id)}
     if code:
         return {"customerIdApiRing": code}
     raise ValueError("neither an id nor our code is known")
