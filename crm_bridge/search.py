@@ -146,7 +146,7 @@ class Search:
     def marks(self) -> tuple[str, ...]:
         """Folded texts to mark in what is shown."""
         if self.is_phone:
-            return _writings(self.text)
+            return _shown_writings(self.text)
         words = sorted(set(self.folded.split()), key=len, reverse=True)
         return (self.folded, *words)
 
@@ -170,6 +170,13 @@ def _writings(text: str) -> tuple[str, ...]:
     if typed.startswith("0"):
         return (country + typed[1:], typed)
     return (typed,)
+
+
+def _shown_writings(text: str) -> tuple[str, ...]:
+    """As ``_writings``, and as a number of the own country is shown: with its trunk zero."""
+    writings, country = _writings(text), _country()
+    national = [f"0{writing[len(country) :]}" for writing in writings if writing.startswith(country)]
+    return tuple(dict.fromkeys((*writings, *national)))
 
 
 def _phone_ways(text: str) -> tuple[Way, ...]:

@@ -1,0 +1,121 @@
+"""Filters of the contact list. The search box is one of them; ``browse`` answers it."""
+
+from datetime import datetime, time
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from crm_bridge import choices
+from crm_bridge.models import Contact, Tag
+from crm_bridge.models.contact import ContactTag
+from crm_bridge.search import LONGEST_QUERY, Search
+
+
+class OfferedSelect(forms.Select):
+    """A select over values that exist; one from an old address stays selectable."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self.column = column
+
+    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> Any:
+        offered = choices.values_of(self.column)
+        extra = [item for item in value if item and item not in offered]
+        self.choices = [("", _("any")), *((item, item) for item in [*offered, *extra])]
+        return super().optgroups(name, value, attrs)
+
+
+class OfferedFilter(filters.CharFilter):
+    def __init__(self, column: str, label: Any) -> None:
+        super().__init__(field_name=column, label=label, widget=OfferedSelect(column), max_length=254)
+
+
+def _connections() -> list[tuple[int, str]]:
+    return list(choices.connection_names().items())
+
+
+def _tags() -> list[tuple[str, str]]:
+    return [(name, name) for name in choices.tag_names()]
+
+
+class ContactFilter(filters.FilterSet):
+    q = filters.CharFilter(
+        label=_("Search"),
+        method="keep",
+        max_length=LONGEST_QUERY,
+        widget=forms.TextInput(
+            attrs={
+                "type": "search",
+                "placeholder": _("Name, phone, e-mail …"),
+                "autocomplete": "off",
+                "aria-keyshortcuts": "/",
+            }
+        ),
+    )
+    kind = filters.ChoiceFilter(label=_("Kind"), choices=Contact.Kind.choices, empty_label=_("any"))
+    stage = OfferedFilter("stage", _("Stage"))
+    tag = filters.MultipleChoiceFilter(
+        label=_("Tags"), choices=_tags, method="with_tags", widget=forms.CheckboxSelectMultiple
+    )
+    responsible = OfferedFilter("responsible", _("Responsible"))
+    source = OfferedFilter("source", _("Source"))
+    connection = filters.ChoiceFilter(
+        label=_("CRM"), field_name="connection_id", choices=_connections, empty_label=_("any")
+    )
+    state = filters.ChoiceFilter(
+        label=_("State"), choices=Contact.State.choices[1:], empty_label=Contact.State.LIVE.label
+    )
+    since = filters.DateFilter(
+        label=_("Updated since"),
+        method="updated_since",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+    class Meta:
+        model = Contact
+        fields: list[str] = []
+
+    @property
+    def state_wanted(self) -> str:
+        """Every list shows one state, live unless asked: that is what its index is made for."""
+        return str(self._cleaned.get("state") or Contact.State.LIVE)
+
+    @property
+    def search(self) -> Search:
+        return Search(str(self._cleaned.get("q") or ""))
+
+    @property
+    def _cleaned(self) -> dict[str, Any]:
+        """Values that are right; a wrong one is named on the page and left out."""
+        if not self.form.is_bound:
+            return {}
+        self.form.is_valid()
+        return dict(self.form.cleaned_data)
+
+    @property
+    def qs(self) -> QuerySet[Contact]:
+        queryset = Contact.objects.filter(state=self.state_wanted)
+        for name, value in self._cleaned.items():
+            if name not in ("q", "state"):
+                queryset = self.filters[name].filter(queryset, value)
+        return queryset
+
+    def keep(self, queryset: QuerySet[Contact], name: str, value: str) -> QuerySet[Contact]:
+        return queryset
+
+    def updated_since(self, queryset: QuerySet[Contact], name: str, value: Any) -> QuerySet[Contact]:
+        midnight = timezone.make_aware(datetime.combine(value, time.min))
+        return queryset.filter(touched_at__gte=midnight)
+
+    def with_tags(self, queryset: QuerySet[Contact], name: str, value: list[str]) -> QuerySet[Contact]:
+        """Contacts that carry all of the tags."""
+        rows = list(Tag.objects.filter(name__in=value).values_list("name", "pk")) if value else []
+        for wanted in value:
+            ids = [pk for tag, pk in rows if tag == wanted]
+            carried = ContactTag.objects.filter(contact=OuterRef("pk"), tag__in=ids)
+            queryset = queryset.filter(Exists(carried)) if ids else queryset.none()
+        return queryset

@@ -1,0 +1,190 @@
+"""One contact: everything known on one page, and the receipt of what is on its way."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _g
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.pages import Page
+from crm_bridge.labels import field_label
+from crm_bridge.models import Contact, ContactChange, ContactPhone
+from crm_bridge.phones import display
+from crm_bridge.tables.contacts import open_change_status, state_words
+from crm_bridge.timeline import timeline
+from crm_bridge.validation import EMAIL
+
+RAW = "crm_bridge.export_contact"
+"""Whoever may carry contacts out of the house may also read them as the CRM sent them."""
+RECEIPTS_FOR = timedelta(hours=24)
+TIMELINE_PAGE = 30
+SAME_PHONE = 10
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+
+
+class OfContact(Page):
+    """A page about the contact of the address."""
+
+    permission = "crm_bridge.view_contact"
+    crumbs = ((_("Contacts"), "admin:crm_bridge_contact_changelist"),)
+
+    @cached_property
+    def contact(self) -> Any:
+        rows: QuerySet[Contact] = Contact.objects.annotate(change=open_change_status()).with_lists()  # type: ignore[attr-defined]
+        rows = rows.select_related("connection", "survivor").defer("connection__credentials", "search_text")
+        try:
+            return rows.get(pk=self.kwargs["pk"])
+        except (Contact.DoesNotExist, OverflowError):
+            raise Http404(_g("There is no contact with this number here.")) from None
+
+    def get_title(self) -> str:
+        return self.contact.name or _g("(no name)")
+
+
+class ContactPage(OfContact):
+    tabs = (("details", _("Details")), ("timeline", _("Timeline")), ("remote", _("Remote data")))
+
+    def get_template_names(self) -> list[str]:
+        return ["crm_bridge/contacts/contact.html"]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user, contact = self.request.user, self.contact
+        tabs = [
+            (key, label)
+            for key, label in self.tabs
+            if key != "remote" or user.has_perm(RAW)  # type: ignore[union-attr]
+        ]
+        asked = self.request.GET.get("tab", "")
+        tab = asked if asked in dict(tabs) else "details"
+        live = contact.state == Contact.State.LIVE
+        return super().get_context_data(
+            contact=contact,
+            tabs=tabs,
+            tab=tab,
+            state=state_words(contact.state, contact.change),
+            phones=phones_shown(contact),
+            emails=[(row, bool(EMAIL.fullmatch(row.value))) for row in contact.emails.all()],
+            receipts=receipts(contact),
+            conflicts=contact.conflicts.filter(resolved_at__isnull=True).count(),
+            deleting=contact.changes.filter(operation="delete", status__in=ContactChange.OPEN).exists(),
+            tombstone=contact.tombstones.filter(lifted_at__isnull=True).first() if not live else None,
+            merge=getattr(contact, "merge", None) if not live else None,
+            can_edit=user.has_perm("crm_bridge.change_contact"),  # type: ignore[union-attr]
+            can_delete=user.has_perm("crm_bridge.delete_contact"),  # type: ignore[union-attr]
+            why_not_edit=why_not_edit(contact),
+            **self._tab(tab),
+            **kwargs,
+        )
+
+    def _tab(self, tab: str) -> dict[str, Any]:
+        if tab == "timeline":
+            number = self.request.GET.get("page", "1")
+            page = min(max(int(number), 1), 50) if number.isdecimal() and len(number) < 6 else 1
+            events = timeline(self.contact, limit=page * TIMELINE_PAGE + 1)
+            shown = events[(page - 1) * TIMELINE_PAGE : page * TIMELINE_PAGE]
+            return {"events": shown, "page": page, "more": len(events) > page * TIMELINE_PAGE}
+        if tab == "remote":
+            return {"raw": pretty(self.contact.raw)}
+        return {
+            "same_phone": same_phone(self.contact),
+            "addresses": addresses_shown(self.contact),
+            "social": social_shown(self.contact),
+            "aliases": self.contact.aliases.all(),
+        }
+
+
+class Receipt(OfContact):
+    """The receipt line alone; asks again by itself while something is on its way."""
+
+    template_name = "crm_bridge/contacts/receipt.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            "contact": self.contact,
+            "receipts": receipts(self.contact),
+            "state": state_words(self.contact.state, self.contact.change),
+            "swapped": True,
+        }
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        if not self.request.htmx:  # type: ignore[attr-defined]
+            raise Http404
+        return super().render_to_response(context, **kwargs)
+
+
+# --- what the page shows -----------------------------------------------------------------
+
+
+def receipts(contact: Contact) -> dict[str, Any]:
+    """The open changes and the last one that got through; ``busy`` while any can still move by itself."""
+    changes = contact.changes.select_related("author").order_by("-pk")
+    opened = list(changes.filter(status__in=ContactChange.OPEN))
+    recent = changes.filter(finished_at__gte=timezone.now() - RECEIPTS_FOR)
+    last = recent.filter(status=ContactChange.Status.DONE).order_by("-finished_at").first()
+    moving = {ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN}
+    lines = [
+        {"change": change, "fields": ", ".join(field_label(name) for name in change.new)}
+        for change in (opened or ([last] if last else []))
+    ]
+    return {"lines": lines, "busy": any(change.status in moving for change in opened)}
+
+
+def why_not_edit(contact: Contact) -> str:
+    """Why the Edit button is off; "" when it is not."""
+    if contact.state != Contact.State.LIVE:
+        return _g("Only a live contact can be edited.")
+    if not contact.connection.capabilities.writable:
+        return _g("%s takes no edits.") % contact.connection.vendor_label
+    return ""
+
+
+def phones_shown(contact: Contact) -> list[dict[str, str]]:
+    return [
+        {"shown": display(row.value, row.e164), "written": row.value, "type": row.type, "tel": row.e164}
+        for row in contact.phones.all()
+    ]
+
+
+def addresses_shown(contact: Contact) -> list[dict[str, str]]:
+    slots = ("street", "street_name", "ward", "district", "city", "postal_code", "country")
+    shown = []
+    for address in contact.addresses or []:
+        if isinstance(address, dict):
+            parts = [str(address[slot]) for slot in slots if address.get(slot)]
+            shown.append({"text": ", ".join(parts), "type": str(address.get("type") or "")})
+    return [item for item in shown if item["text"]]
+
+
+def social_shown(contact: Contact) -> list[dict[str, str]]:
+    """Only http and https become links: whatever else a CRM holds stays text."""
+    shown = []
+    for account in contact.social_accounts or []:
+        if isinstance(account, dict):
+            value = str(account.get("value") or "")
+            url = value if _WEB_ADDRESS.fullmatch(value) else ""
+            shown.append({"protocol": str(account.get("protocol") or ""), "value": value, "url": url})
+    return shown
+
+
+def same_phone(contact: Contact) -> list[ContactPhone]:
+    numbers = [row.e164 for row in contact.phones.all() if row.e164]
+    if not numbers:
+        return []
+    rows = ContactPhone.objects.filter(e164__in=numbers).exclude(contact=contact)
+    rows = rows.filter(contact__state=Contact.State.LIVE).select_related("contact")
+    rows = rows.only("e164", "value", "contact__name", "contact__kind", "contact__connection_id")
+    return list(rows.order_by("contact_id")[:SAME_PHONE])
+
+
+def pretty(raw: str) -> str:
+    try:
+        return json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    except ValueError:
+        return raw
