@@ -81,6 +81,8 @@ def list_shape(book: ContactBook, record: Record, switches: Switches) -> dict[st
     }
     if fields["sourceLead"] is not None:
         shown["sourceLead"] = source_lead(book, record, switches)
+    if switches["list_other_id"] == "empty":
+        shown["customerId" if kind == LEAD else "leadId"] = ""
     if switches["list_id"] == "yes":
         shown["_id"] = record.oid
     if switches["echo_code"] == "yes" and record.code:
@@ -209,7 +211,7 @@ def in_trash(book: ContactBook, position: int) -> dict[str, Any]:
 def brief(book: ContactBook, position: int) -> dict[str, Any]:
     """Which record, in what state and when last changed: enough to compare whole accounts."""
     return {
-        "_id": book.data.oid(position),
+        "_id": book.oid(position),
         "kind": ("lead", "contact", "account")[book.kinds[position]],
         id_name(book.kinds[position]): book.numbers[position],
         "id": book.numbers[position],
@@ -241,4 +243,4 @@ def truth(book: ContactBook, position: int) -> dict[str, Any]:
 
 def _reference(book: ContactBook, position: int) -> dict[str, Any]:
     kind = book.kinds[position]
-    return {"_id": book.get(position).oid, id_name(kind): book.numbers[position]}
+    return {"_id": book.oid(position), id_name(kind): book.numbers[position]}

@@ -28,6 +28,7 @@ SWITCHES = {
     "birth_date": Switch("text", ("text", "iso"), 'dateOfBirth: "March 15, 2000" or 2000-03-15'),
     "numbers": Switch("int", ("int", "text"), "ids, type and gender"),
     "list_id": Switch("no", NO_YES, "whether _id is shown"),
+    "list_other_id": Switch("absent", ("absent", "empty"), "customerId of a lead, leadId of a customer"),
     "list_staff": Switch("email", ("email", "id"), "responsibleStaff"),
     "list_custom_fields": Switch("both", ("both", "name_value", "id_value"), "cusFields"),
     "source_lead": Switch("lead", ("lead", "source"), "sourceLead names the lead, or the lead's source"),

@@ -78,18 +78,19 @@ class SeedData:
         self._choose_states(rng, trashed, merged, converted)
         self.updated = self._updated(rng)
         self.numbers = self._numbers()
-        self.staff = [(self._oid(today_ms - HISTORY_MS, 0xF00000 + i), email, name)
+        self.staff = [(self.make_oid(today_ms - HISTORY_MS, 0xF00000 + i), email, name)
                       for i, (email, name) in enumerate(words.STAFF)]  # fmt: skip
-        self.definitions = [(self._oid(today_ms - HISTORY_MS, 0xF10000 + i), name)
+        self.definitions = [(self.make_oid(today_ms - HISTORY_MS, 0xF10000 + i), name)
                             for i, (name, _) in enumerate(words.CUSTOM_FIELDS)]  # fmt: skip
-        self.org = self._oid(today_ms - HISTORY_MS, 0xF20000)
+        self.org = self.make_oid(today_ms - HISTORY_MS, 0xF20000)
 
-    def _oid(self, at_ms: int, counter: int) -> str:
+    def make_oid(self, at_ms: int, counter: int) -> str:
+        """A 24-digit document id: second, machine, counter."""
         return f"{at_ms // 1000 & 0xFFFFFFFF:08x}{self.machine}{counter & 0xFFFFFF:06x}"
 
     def oid(self, position: int) -> str:
         """The document id: its first four bytes are the second of creation."""
-        return self._oid(self.created[position], position)
+        return self.make_oid(self.created[position], position)
 
     def _created(self, rng: random.Random) -> "array[int]":
         start = self.today_ms - HISTORY_MS
@@ -235,9 +236,9 @@ class SeedData:
             "dateOfBirth": self._birth(dice),
             "gender": (0, 1, 2, 2)[dice.below(4)],
             "addresses": self._addresses(dice, at, counter),
-            "phones": [{"type": "Work", "_id": self._oid(at, counter + i), "value": value}
+            "phones": [{"type": "Work", "_id": self.make_oid(at, counter + i), "value": value}
                        for i, value in enumerate(identity.phones)],
-            "emails": [{"type": "Work", "_id": self._oid(at, counter + 4 + i), "value": value}
+            "emails": [{"type": "Work", "_id": self.make_oid(at, counter + 4 + i), "value": value}
                        for i, value in enumerate(identity.emails)],
             "industry": dice.pick(words.INDUSTRIES) if dice.below(3) == 0 else dice.pick(("", None)),
             "im": self._im(dice, position),
@@ -278,7 +279,7 @@ class SeedData:
                 "cityCode": code,
             }
         country = {"code": "VN", "name": "Vietnam"}
-        return [{"type": "Work", **address, "_id": self._oid(at, counter + 6), "country": country}]
+        return [{"type": "Work", **address, "_id": self.make_oid(at, counter + 6), "country": country}]
 
     def _im(self, dice: Dice, position: int) -> list[dict[str, str]]:
         if position % 101 == 17:
@@ -294,7 +295,7 @@ class SeedData:
         chosen = [(first + i) % len(words.CUSTOM_FIELDS) for i in range(count)]
         return [
             {
-                "_id": self._oid(at, counter + 7 + i),
+                "_id": self.make_oid(at, counter + 7 + i),
                 "id": self.definitions[index][0],
                 "value": dice.pick(words.CUSTOM_FIELDS[index][1]),
             }
@@ -304,7 +305,7 @@ class SeedData:
     def _ads(self, dice: Dice, at: int, counter: int) -> list[dict[str, Any]]:
         return [
             {
-                "_id": self._oid(at, counter + 5),
+                "_id": self.make_oid(at, counter + 5),
                 "fb_ads_id": str(120_226_000_000_000_000 + dice.below(10**9)),
                 "fb_post_id": str(811_000_000_000_000 + dice.below(10**6)),
                 "createdAt": at,

@@ -54,7 +54,7 @@ class ContactBook:
         self._codes: dict[str, list[int]] = {}
         self._born: dict[int, float] = {}
         self._trash = {
-            position: Trashed(at, data.staff[position % len(data.staff)][0], data._oid(at, position))
+            position: Trashed(at, data.staff[position % len(data.staff)][0], data.make_oid(at, position))
             for position, at in data.trashed_at.items()
         }
         self._by_number = {False: array("I"), True: array("I")}
@@ -74,6 +74,11 @@ class ContactBook:
         kept = self._kept.get(position)
         return kept or Record(position, self.data.oid(position), self.data.fields(position))
 
+    def oid(self, position: int) -> str:
+        """The document id at a position; it never changes, whatever happens to the dates."""
+        kept = self._kept.get(position)
+        return kept.oid if kept else self.data.oid(position)
+
     def by_number(self, number: int, customer: bool) -> int | None:
         """The position with this leadId or customerId, in whatever state."""
         positions = self._by_number[customer]
@@ -86,7 +91,7 @@ class ContactBook:
     def by_oid(self, oid: str) -> int | None:
         """The position of a document id."""
         position = int(oid[-6:], 16) if len(oid) == 24 else -1
-        return position if 0 <= position < len(self.kinds) and self.get(position).oid == oid else None
+        return position if 0 <= position < len(self.kinds) and self.oid(position) == oid else None
 
     def trash_note(self, position: int) -> Trashed | None:
         """The note of a trashed record."""
@@ -217,7 +222,7 @@ class ContactBook:
     def new_oid(self, at_ms: int | None = None) -> str:
         """A fresh sub-document id."""
         self.version += 1
-        return self.data._oid(self.now_ms() if at_ms is None else at_ms, 0xA00000 + self.version)
+        return self.data.make_oid(self.now_ms() if at_ms is None else at_ms, 0xA00000 + self.version)
 
     def definition_id(self, name: str) -> str:
         """The id of a custom field by display name; an unknown name becomes a new definition."""

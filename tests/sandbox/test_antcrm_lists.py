@@ -161,6 +161,19 @@ def test_field_shape_switches(sandbox, api):
     assert len(record["_id"]) == 24
 
 
+def test_other_id_can_be_shown_empty(sandbox, api):
+    sandbox.switches(list_other_id="empty")
+    ids = {(r["contactType"], r["leadId"] != "", r["customerId"] != "") for r in api.everything()}
+    assert ids == {("lead", True, False), ("customer", False, True)}
+
+
+def test_code_is_echoed_only_when_switched(sandbox, api):
+    lead = api.create().json["leadId"]
+    assert "customerIdApiRing" not in api.page(leadId=lead)[0]
+    sandbox.switches(echo_code="yes")
+    assert api.page(leadId=lead)[0]["customerIdApiRing"] == "k-1"
+
+
 def test_sort_orders(sandbox, api):
     inserted = list(by_id(api.everything()))
     sandbox.switches(sort="created")

@@ -27,6 +27,7 @@ def test_truth_filters_by_state_kind_id_and_code(sandbox, api):
 
 
 def test_brief_truth_and_counts_agree_with_the_full_truth(sandbox):
+    sandbox.patch({"leadId": 1}, createdAt=1_600_000_000_000)
     full, brief = sandbox.contacts(), sandbox.contacts(brief=1)
     assert [{key: record[key] for key in short} for record, short in zip(full, brief, strict=True)] == brief
     live, trashed = sandbox.contacts(state="live"), sandbox.contacts(state="trashed")
