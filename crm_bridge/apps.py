@@ -10,6 +10,7 @@ class CrmBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from crm_bridge import checks  # noqa: F401  registers the system checks
-        from crm_bridge.search_index import after_migrate
+        from crm_bridge import roles, search_index
 
-        post_migrate.connect(after_migrate, sender=self, dispatch_uid="contact_search_index")
+        post_migrate.connect(search_index.after_migrate, sender=self, dispatch_uid="contact_search_index")
+        post_migrate.connect(roles.after_migrate, sender=self, dispatch_uid="roles")

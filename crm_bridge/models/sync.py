@@ -25,6 +25,7 @@ class ContactChange(AbstractOutboxEntry):
         verbose_name_plural = _("outgoing changes")
         default_permissions = ("view",)
         permissions = [
+            ("view_all_contactchange", _("Can see everybody's changes and conflicts")),
             ("retry_contactchange", _("Can send a change again")),
             ("drop_contactchange", _("Can drop a change")),
         ]

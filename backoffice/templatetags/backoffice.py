@@ -1,0 +1,126 @@
+"""Tags of all pages: ages, states, fold-away values, dialogs' numbers."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+TONES = {
+    "good": {"in_sync", "ok", "done", "live", "proven", "by_hand", "settled", "active"},
+    "busy": {"waiting", "sending", "running", "unknown", "checking"},
+    "warn": {"held", "incomplete", "to_prove", "missing", "interrupted", "paused", "open", "off"},
+    "bad": {"conflict", "rejected", "failed", "attention"},
+    "quiet": {"trashed", "merged", "cancelled", "excluded", "dropped"},
+}
+_TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
+
+
+def age_words(moment: datetime, now: datetime | None = None) -> str:
+    """ "just now", "2 min ago", "in 3 h"."""
+    delta = (now or timezone.now()) - moment
+    seconds = abs(delta.total_seconds())
+    if seconds < 45:
+        return _("just now") if delta >= timedelta(0) else _("in a moment")
+    if seconds < 3600:
+        amount = _("%d min") % max(1, round(seconds / 60))
+    elif seconds < 86_400:
+        amount = _("%d h") % round(seconds / 3600)
+    elif seconds < 60 * 86_400:
+        days = round(seconds / 86_400)
+        amount = ngettext("%d day", "%d days", days) % days
+    else:
+        months = round(seconds / (30.44 * 86_400))
+        amount = ngettext("%d month", "%d months", months) % months
+    return (_("%s ago") if delta >= timedelta(0) else _("in %s")) % amount
+
+
+@register.filter
+def age(moment: datetime | None) -> SafeString:
+    """``<time>`` with the age in words and the exact local time on hover; "–" for None."""
+    if moment is None:
+        return format_html('<span class="bo-quiet">–</span>')
+    exact = formats.date_format(timezone.localtime(moment), "Y-m-d H:i:s")
+    return format_html(
+        '<time class="bo-age" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        exact,
+        age_words(moment),
+    )
+
+
+@register.simple_tag
+def badge(state: str, label: Any = "", title: str = "") -> SafeString:
+    """A state as a word in its colour. ``state`` picks the colour, ``label`` is what is read."""
+    return format_html(
+        '<span class="bo-badge bo-{}"{}>{}</span>',
+        _TONE_OF.get(str(state), "quiet"),
+        format_html(' title="{}"', title) if title else "",
+        label or state,
+    )
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """ "4.2 s", "3 min 05 s", "1 h 20 min"."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return _("%.1f s") % seconds
+    if seconds < 3600:
+        return _("%(min)d min %(sec)02d s") % {"min": seconds // 60, "sec": seconds % 60}
+    return _("%(hours)d h %(min)02d min") % {"hours": seconds // 3600, "min": seconds % 3600 // 60}
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A canonical value as one readable line: lists joined, dicts as "key: value"."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, datetime):
+        return formats.date_format(timezone.localtime(value), "Y-m-d H:i")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        if "value" in value and set(value) <= {"value", "type", "protocol", "e164"}:
+            kind = value.get("type") or value.get("protocol") or ""
+            return f"{value['value']} ({kind})" if kind else str(value["value"])
+        if "street" in value or "city" in value:
+            return ", ".join(str(part) for part in value.values() if part)
+        return "; ".join(f"{key}: {plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return str(value)
+
+
+@register.filter
+def get(mapping: Mapping[str, Any] | None, key: str) -> Any:
+    """``mapping[key]`` where templates cannot say it; "" when absent."""
+    return (mapping or {}).get(key, "")
+
+
+@register.simple_tag
+def contact_url(pk: Any) -> str:
+    """Address of a contact's page."""
+    try:
+        return reverse("admin:crm_bridge_contact_change", args=[pk])
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag(takes_context=True)
+def page_url(context: template.Context, number: int) -> str:
+    """This list's address with another page number."""
+    query = context["request"].GET.copy()
+    query["page"] = str(number)
+    return f"?{query.urlencode()}"

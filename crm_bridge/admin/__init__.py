@@ -1,0 +1,3 @@
+"""What the admin shell registers of this app."""
+
+from crm_bridge.admin import connections, contacts  # noqa: F401

@@ -1,0 +1,288 @@
+"""Home: what needs a person, how each connection does, what was new lately."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backoffice.pages import link
+from backoffice.templatetags.backoffice import age_words
+from crm_bridge.models import (
+    Connection,
+    ConnectionHealth,
+    Contact,
+    ContactChange,
+    Quarantine,
+    Run,
+    StreamState,
+)
+from crm_bridge.services import waiting
+from crm_bridge.views.runs import progress
+
+Status = ContactChange.Status
+MOVING = (Status.WAITING, Status.SENDING, Status.UNKNOWN)
+FAILING = (Status.REJECTED, Status.CONFLICT, Status.HELD)
+DAYS = 14
+KEEP_SECONDS = 15
+CONTACTS = "admin:crm_bridge_contact_changelist"
+CONNECTION = "admin:crm_bridge_connection_change"
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the shell's start page shows (``UNFOLD["DASHBOARD_CALLBACK"]``)."""
+    user = request.user
+    sees_contacts = user.has_perm("crm_bridge.view_contact")  # type: ignore[union-attr]
+    return {
+        **context,
+        "title": _("Home"),
+        "crumbs": [],
+        "attention": attention(user),
+        "cards": [card(connection, user) for connection in _connections()] if sees_contacts else [],
+        "sees_contacts": sees_contacts,
+        "may_connect": user.has_perm("crm_bridge.add_connection"),  # type: ignore[union-attr]
+        "news": news() if sees_contacts else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that needs a person."""
+
+    text: str
+    url: str
+    detail: str = ""
+    grave: bool = False
+
+
+def attention(user: Any) -> list[Notice]:
+    """Worst first, and only what this person may open and act on."""
+    found: list[Notice] = []
+    if user.has_perm("crm_bridge.view_connection"):
+        found += [_trouble(health) for health in waiting.troubled().select_related("connection")]
+    late = waiting.late_change() if user.has_perm("crm_bridge.view_all_contactchange") else None
+    if late is not None:
+        found.append(
+            Notice(
+                _("Changes are not being sent: the oldest is due since %s.")
+                % age_words(late.not_before).removesuffix(" ago"),
+                link("crm:outgoing", status=Status.WAITING),
+                _("No worker takes them. They are kept; start the worker, or tell who runs the system."),
+                grave=True,
+            )
+        )
+    if user.has_perm("crm_bridge.view_conflict") and (count := waiting.conflicts(user)):
+        words = ngettext("%d contact has a conflict", "%d contacts have conflicts", count) % count
+        found.append(
+            Notice(words, link("crm:conflicts"), _("Changed here and in the CRM. Choose a side."), grave=True)
+        )
+    if user.has_perm("crm_bridge.view_contactchange") and (count := waiting.stuck_changes(user)):
+        words = ngettext("%d edit was not taken by the CRM", "%d edits were not taken by the CRM", count)
+        found.append(
+            Notice(
+                words % count,
+                link("crm:outgoing", status="failing"),
+                _("Read why, then correct or drop."),
+                True,
+            )
+        )
+    if user.has_perm("crm_bridge.view_run"):
+        found += [
+            _held(run) for run in Run.objects.filter(status=Run.Status.HELD).select_related("connection")[:5]
+        ]
+    if user.has_perm("crm_bridge.view_quarantine") and (count := waiting.unreadable(user)):
+        words = ngettext("%d record could not be read", "%d records could not be read", count) % count
+        found.append(Notice(words, link("crm:unreadable", settled="false")))
+    if user.has_perm("crm_bridge.prove_merge") and (count := waiting.merges(user)):
+        words = (
+            ngettext("%d merge has no proven survivor", "%d merges have no proven survivor", count) % count
+        )
+        found.append(Notice(words, link("crm:merges", proof="to_prove")))
+    return found
+
+
+def _trouble(health: ConnectionHealth) -> Notice:
+    if health.needs_attention:
+        text = _("%s needs attention: nothing is sent to it until its settings are corrected.")
+    else:
+        text = _("%s does not answer well: requests to it are paused for a while.")
+    return Notice(
+        text % health.connection, link(CONNECTION, health.connection_id), health.last_error, grave=True
+    )
+
+
+def _held(run: Run) -> Notice:
+    return Notice(
+        _("A walk of %(crm)s (%(stream)s) is held: %(absent)s contacts were not there, of %(seen)s seen.")
+        % {
+            "crm": run.connection.name,
+            "stream": run.stream,
+            "absent": f"{run.absent:,}",
+            "seen": f"{run.seen:,}",
+        },
+        link("crm:run", run.pk),
+        _("Nothing was changed. Approve or dismiss it."),
+    )
+
+
+def _connections() -> list[Connection]:
+    rows = Connection.objects.defer("credentials").select_related("health")
+    return list(rows.prefetch_related("streams").order_by("-is_active", "name"))
+
+
+def card(connection: Connection, user: Any) -> dict[str, Any]:
+    """One connection's health in four numbers, each with the address of its rows."""
+    numbers = _numbers(connection.pk)
+    may = user.has_perm
+    mine = "" if may("crm_bridge.view_all_contactchange") else user.pk
+    health = getattr(connection, "health", None)
+    streams: list[StreamState] = list(connection.streams.all())
+    pulled = max((row.last_ok_at for row in streams if row.last_ok_at), default=None)
+    return {
+        "connection": connection,
+        "numbers": [
+            {
+                "value": numbers["in_sync"],
+                "label": _("in sync"),
+                "url": link(CONTACTS, crm=connection.pk, sync="in_sync"),
+            },
+            _number(connection, _("waiting"), numbers["moving"], "moving", may, mine),
+            _number(connection, _("failing"), numbers["failing"], "failing", may, mine, "bad"),
+            {
+                "value": numbers["excluded"],
+                "label": _("unreadable"),
+                "tone": "warn" if numbers["excluded"] else "",
+                "url": link("crm:unreadable", connection=connection.pk, settled="false")
+                if may("crm_bridge.view_quarantine")
+                else "",
+            },
+        ],
+        "pulled": pulled,
+        "health": health,
+        "paused": bool(health and health.open_until and health.open_until > timezone.now()),
+        "may_open": may("crm_bridge.view_connection"),
+        "may_sync": may("crm_bridge.sync_connection"),
+        "progress": sync_progress(connection),
+    }
+
+
+def _number(
+    connection: Connection, label: str, value: int, state: str, may: Any, mine: Any, tone: str = ""
+) -> dict[str, Any]:
+    sees_all = not mine
+    address = link("crm:outgoing", connection=connection.pk, status=state)
+    allowed = sees_all and may("crm_bridge.view_contactchange")
+    return {"value": value, "label": label, "url": address if allowed else "", "tone": tone if value else ""}
+
+
+def _numbers(connection_id: int) -> dict[str, int]:
+    key = f"home:numbers:{connection_id}"
+    numbers = cache.get(key)
+    if numbers is None:
+        open_changes = ContactChange.objects.filter(connection=connection_id, status__in=ContactChange.OPEN)
+        counts = open_changes.aggregate(
+            moving=Count("pk", filter=Q(status__in=MOVING)),
+            failing=Count("pk", filter=Q(status__in=FAILING)),
+            contacts=Count("contact", filter=Q(contact__state=Contact.State.LIVE), distinct=True),
+        )
+        live = Contact.objects.live().filter(connection=connection_id).order_by().count()
+        unreadable = Quarantine.objects.filter(connection=connection_id, resolved_at__isnull=True).count()
+        numbers = {
+            "in_sync": live - counts["contacts"],
+            "moving": counts["moving"],
+            "failing": counts["failing"],
+            "excluded": unreadable,
+        }
+        cache.set(key, numbers, KEEP_SECONDS)
+    return numbers
+
+
+def sync_progress(connection: Connection, since: float | None = None) -> dict[str, Any]:
+    """The runs that go on now, or were started since somebody pressed "Sync now"."""
+    rows = Run.objects.filter(connection=connection.pk).select_related("connection").defer("details")
+    wanted = Q(status=Run.Status.RUNNING)
+    asked = None
+    if since is not None:
+        asked = timezone.datetime.fromtimestamp(since, tz=timezone.get_current_timezone())
+        wanted |= Q(started_at__gte=asked)
+    shown = [progress(run) for run in rows.filter(wanted).order_by("-started_at", "-id")[:6]]
+    runs = list({item["run"].stream: item for item in reversed(shown)}.values())
+    patience = asked is not None and timezone.now() - asked < timedelta(seconds=90)
+    going = any(item["running"] and not item["quiet"] for item in runs)
+    return {
+        "runs": runs,
+        "going": going,
+        "polling": going or (patience and len(runs) < connection.streams.count()),
+        "waiting": asked is not None and not runs and patience,
+        "no_worker": asked is not None and not runs and not patience,
+        "since": since,
+    }
+
+
+def news() -> dict[str, Any]:
+    """New and changed contacts a day, two weeks: for the chart and for its table."""
+    today = timezone.localdate()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    key = f"home:news:{today}"
+    found = cache.get(key)
+    if found is None:
+        first = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+            days=DAYS - 1
+        )
+        found = {
+            name: dict(
+                Contact.objects.filter(**{f"{column}__gte": first})
+                .order_by()
+                .annotate(day=TruncDate(column))
+                .values_list("day")
+                .annotate(number=Count("pk"))
+            )
+            for name, column in (("created", "created_at"), ("touched", "touched_at"))
+        }
+        cache.set(key, found, 60)
+    rows = []
+    for day in days:
+        created = found["created"].get(day, 0)
+        rows.append(
+            {"day": day, "created": created, "changed": max(0, found["touched"].get(day, 0) - created)}
+        )
+    return {"rows": rows, "data": json.dumps(_chart(rows)), "options": json.dumps(CHART_OPTIONS)}
+
+
+def _chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "labels": [f"{row['day']:%d/%m}" for row in rows],
+        "datasets": [
+            {
+                "label": _("new"),
+                "data": [row["created"] for row in rows],
+                "backgroundColor": "var(--color-primary-600)",
+            },
+            {
+                "label": _("changed"),
+                "data": [row["changed"] for row in rows],
+                "backgroundColor": "var(--color-primary-300)",
+            },
+        ],
+    }
+
+
+CHART_OPTIONS = {
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "grouped": True,
+    "maxBarThickness": 22,
+    "animation": False,
+    "plugins": {"legend": {"display": True, "position": "bottom", "labels": {"boxWidth": 12}}},
+    "scales": {
+        "x": {"grid": {"display": False}},
+        "y": {"beginAtZero": True, "ticks": {"precision": 0, "maxTicksLimit": 5}},
+    },
+}
