@@ -12,9 +12,8 @@ from backoffice.sync.push import Status
 from crm_bridge.models import Conflict, Contact, ContactChange
 from crm_bridge.records import Operation
 from crm_bridge.services import contacts, outbox
-from crm_bridge.services.contacts import Invalid
+from crm_bridge.services.contacts import WHOLE, Invalid
 from crm_bridge.services.rows import write_values
-from crm_bridge.services.sending import GONE
 
 OURS, THEIRS = Conflict.Choice.OURS, Conflict.Choice.THEIRS
 
@@ -46,7 +45,7 @@ def settle(
         for field, choice in choices.items():
             each = standing[field]
             _resolve(each, choice, by)
-            if field == GONE:
+            if field == WHOLE:
                 result = _settle_whole(row, each, choice, by)
             else:
                 result = _settle_field(row, each, choice, by) or result

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 CHUNK = 200
+WHOLE = "*"
+"""The ``field`` of a conflict about the whole contact."""
 NONCES = uuid.UUID("0d3c5f5e-6f0b-4f7b-9d5f-0a3a3b7f4a11")
 """Namespace of request ids made from a form's nonce."""
 
@@ -95,7 +97,8 @@ def create_many(
     errors: dict[str, str] = {}
     for number, (kind, values) in enumerate(rows, start=1):
         try:
-            checked.append((Kind(kind), _clean_new(connection, kind, values)))
+            cleaned = _clean_new(connection, kind, values)
+            checked.append((Kind(kind), cleaned))
         except Invalid as wrong:
             errors |= {f"row {number} {field}": message for field, message in wrong.errors.items()}
     if errors:
@@ -227,7 +230,7 @@ def _edit(
         "contact.edit", row, by=by, summary=", ".join(new), version=version,
         fields={field: [old[field], value] for field, value in new.items()},
     )  # fmt: skip
-    queued, in_conflict = _join_conflicts(row, new)
+    queued, in_conflict = _join_conflicts(row, old, new)
     start = {field: old[field] if field in under_edit else seen.get(field, old[field]) for field in queued}
     change = outbox.queue_edit(row, start, queued, by=by) if queued else None
     settled = queued.keys() - outbox.fields_under_edit(row)
@@ -240,14 +243,20 @@ def _edit(
     return change or in_conflict
 
 
-def _join_conflicts(row: Contact, new: Mapping[str, Any]) -> tuple[dict[str, Any], ContactChange | None]:
+def _join_conflicts(
+    row: Contact, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[dict[str, Any], ContactChange | None]:
     """Fields in open conflict change our side of it; returns the other fields, and the conflict's change."""
     queued, change = dict(new), None
-    for conflict in row.conflicts.filter(resolved_at=None, field__in=new).select_related("change"):
-        change = conflict.change
-        conflict.ours = change.new[conflict.field] = queued.pop(conflict.field)
+    standing = row.conflicts.filter(resolved_at=None, field__in=[*new, WHOLE])
+    for conflict in standing.order_by("-field"):  # "*" last: it takes what is left
+        change = ContactChange.objects.get(pk=conflict.change_id)
+        joining = list(queued) if conflict.field == WHOLE else [conflict.field]
+        change.base = {**{field: old[field] for field in joining}, **change.base}
+        change.new = {**change.new, **{field: queued.pop(field) for field in joining}}
+        change.save(update_fields=["base", "new", "updated_at"])
+        conflict.ours = change.new if conflict.field == WHOLE else change.new[conflict.field]
         conflict.save(update_fields=["ours"])
-        change.save(update_fields=["new", "updated_at"])
     return queued, change
 
 

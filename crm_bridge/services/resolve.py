@@ -154,7 +154,7 @@ def _control_works(attempt: Attempt) -> bool:
     entry = attempt.entry
     known = (
         Contact.objects.live()
-        .filter(connection_id=entry.connection_id, remote_id__isnull=False, base=None)
+        .filter(connection_id=entry.connection_id, remote_id__isnull=False, base__isnull=True)
         .filter(phones__isnull=False)
         .exclude(pk=entry.contact_id)
         .order_by("-pk")

@@ -20,13 +20,12 @@ from crm_bridge.merging import identical, merge, same
 from crm_bridge.models import Conflict, Contact, ContactChange
 from crm_bridge.records import Change, ContactRecord, Identity, Kind, Operation, PushResult, canonical
 from crm_bridge.services import health, outbox
+from crm_bridge.services.contacts import WHOLE
 from crm_bridge.services.outbox import OUTBOX
 from crm_bridge.services.rows import write_values
 
 logger = logging.getLogger(__name__)
 
-GONE = "*"
-"""The ``field`` of a conflict about the whole contact."""
 
 BULK_SECONDS_EACH = 5
 """Each contact of a bulk answer is read back before its id is believed."""
@@ -185,7 +184,7 @@ def send_delete(attempt: Attempt) -> Status:
         with transaction.atomic():
             contact = outbox.lock(entry.contact)
             _open_conflict(
-                entry, contact, GONE, base={field: entry.base[field] for field in edited}, theirs=edited
+                entry, contact, WHOLE, base={field: entry.base[field] for field in edited}, theirs=edited
             )
             words = _("%s holds newer values; deleting it needs your decision.") % attempt.label
             OUTBOX.settle(entry, Status.CONFLICT, words=words)
@@ -251,7 +250,7 @@ def settle_gone(attempt: Attempt) -> Status:
     words = _("This contact is not in %s any more.") % attempt.label
     with transaction.atomic():
         contact = outbox.lock(entry.contact)
-        standing = contact.conflicts.filter(field=GONE, resolved_at=None).select_related("change").first()
+        standing = contact.conflicts.filter(field=WHOLE, resolved_at=None).select_related("change").first()
         if standing is not None and standing.change_id != entry.pk:
             first = standing.change
             first.new, first.base = {**first.new, **entry.new}, {**entry.base, **first.base}
@@ -259,7 +258,7 @@ def settle_gone(attempt: Attempt) -> Status:
             Conflict.objects.filter(pk=standing.pk).update(ours=first.new)
             OUTBOX.settle(entry, Status.CANCELLED, words=_("Joined to the conflict before it."))
             return Status.CANCELLED
-        _open_conflict(entry, contact, GONE, base=entry.base, ours=entry.new, theirs=None)
+        _open_conflict(entry, contact, WHOLE, base=entry.base, ours=entry.new, theirs=None)
         OUTBOX.settle(entry, Status.CONFLICT, words=words)
     return Status.CONFLICT
 
