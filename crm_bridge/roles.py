@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as installed_apps
+
 SALES = (
     "crm_bridge.view_contact",
     "crm_bridge.add_contact",
@@ -84,10 +86,13 @@ def _name(model: Any, codename: str) -> str:
     return str(named.get(codename) or f"Can {action} {model._meta.verbose_name_raw}")
 
 
-def after_migrate(using: str, apps: Any, **kwargs: Any) -> None:
-    """``post_migrate`` receiver: the roles exist in every database, emptied ones included."""
+def after_migrate(using: str, apps: Any = None, **kwargs: Any) -> None:
+    """``post_migrate`` receiver: the roles exist in every database, emptied ones included.
+
+    ``flush`` sends the signal without ``apps``.
+    """
     if "auth_group" in _tables(using):
-        grant(apps, using)
+        grant(apps or installed_apps, using)
 
 
 def _tables(using: str) -> list[str]:
