@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.models import AuditEntry
 from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import changed_fields, field_label
+from crm_bridge.labels import field_label
 from crm_bridge.models import Contact, ContactChange, Merge
 
 
@@ -84,7 +84,6 @@ def _sent(contact: Contact, limit: int) -> list[Event]:
             state=change.status,
             state_label=str(ContactChange.Status(change.status).label),
             words=change.words,
-            fields=changed_fields(change) if change.operation == "edit" else [],
         )
         for change in changes
     ]

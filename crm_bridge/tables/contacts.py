@@ -49,7 +49,7 @@ def state_words(state: str, change: str | None) -> tuple[str, str]:
 
 
 class ContactTable(ListTable):
-    facts = ("name", "phone", "state")
+    facts = ("select", "name", "phone", "state")
 
     select = SelectColumn(attrs={"td": {"class": "bo-nowrap"}})
     name = tables.Column(verbose_name=_("Name"), attrs={"td": {"class": "bo-clip"}})
@@ -92,7 +92,8 @@ class ContactTable(ListTable):
         chosen = next((text for text in shown if "<mark>" in text), shown[0])
         if len(shown) == 1:
             return chosen
-        return format_html('{} <span class="bo-quiet">+{}</span>', chosen, len(shown) - 1)
+        more = len(shown) - 1
+        return format_html('<span>{} <span class="bo-quiet">+{}</span></span>', chosen, more)
 
     def render_email(self, record: Contact) -> SafeString:
         shown = [self.marker.text(row.value) for row in record.emails.all()]
