@@ -25,6 +25,17 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class CheckList(forms.CheckboxSelectMultiple):
+    """All choices at once, each with its box: nothing is lost by a click without Ctrl."""
+
+    template_name = "backoffice/check_list.html"
+
+
+def _permission_label(permission: Permission) -> str:
+    kind = permission.content_type.name  # type: ignore[attr-defined]
+    return f"{kind[:1].upper()}{kind[1:]}: {permission.name}"
+
+
 def beyond(giver: Any, permissions: "QuerySet[Permission]") -> list[str]:
     """Those of ``permissions`` that the giver does not have and so cannot give."""
     if giver.is_superuser:
@@ -82,6 +93,10 @@ class UserAdmin(BaseUserAdmin, ShellAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = CheckList()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -169,7 +184,10 @@ class GroupAdmin(BaseGroupAdmin, ShellAdmin):
                 content_type__app_label="auth", content_type__model="permission"
             )
             kwargs["queryset"] = rows.select_related("content_type")
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+            kwargs["widget"] = CheckList()
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.label_from_instance = _permission_label
+        return field
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():

@@ -35,7 +35,9 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (
         _("Contacts"),
         [
-            Entry(_("Contacts"), "contacts", "admin:crm_bridge_contact_changelist", "crm_bridge.view_contact"),
+            Entry(
+                _("Contacts"), "contacts", "admin:crm_bridge_contact_changelist", "crm_bridge.view_contact"
+            ),
             Entry(_("Trash"), "delete", "crm:trash", "crm_bridge.view_tombstone"),
             Entry(_("Merges"), "call_merge", "crm:merges", "crm_bridge.view_merge", WAITING + "merges"),
         ],
@@ -71,8 +73,11 @@ MENU: list[tuple[Any, list[Entry]]] = [
         _("People"),
         [
             Entry(_("Users"), "person", "admin:auth_user_changelist", "auth.view_user"),
-            Entry(_("Roles"), "groups", "admin:auth_group_changelist", "auth.view_group"),
-            Entry(_("Audit log"), "history", "admin:backoffice_auditentry_changelist", "backoffice.view_auditentry"),
+            Entry(_("Groups"), "groups", "admin:auth_group_changelist", "auth.view_group"),
+            Entry(
+                _("Audit log"), "history", "admin:backoffice_auditentry_changelist",
+                "backoffice.view_auditentry",
+            ),
         ],
     ),
 ]  # fmt: skip

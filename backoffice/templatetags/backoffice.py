@@ -24,23 +24,27 @@ TONES = {
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 
 
+def span_words(span: timedelta) -> str:
+    """ "2 min", "3 h", "4 days"."""
+    seconds = abs(span.total_seconds())
+    if seconds < 3600:
+        return _("%d min") % max(1, round(seconds / 60))
+    if seconds < 86_400:
+        return _("%d h") % round(seconds / 3600)
+    if seconds < 60 * 86_400:
+        days = round(seconds / 86_400)
+        return ngettext("%d day", "%d days", days) % days
+    months = round(seconds / (30.44 * 86_400))
+    return ngettext("%d month", "%d months", months) % months
+
+
 def age_words(moment: datetime, now: datetime | None = None) -> str:
     """ "just now", "2 min ago", "in 3 h"."""
-    delta = (now or timezone.now()) - moment
-    seconds = abs(delta.total_seconds())
-    if seconds < 45:
-        return _("just now") if delta >= timedelta(0) else _("in a moment")
-    if seconds < 3600:
-        amount = _("%d min") % max(1, round(seconds / 60))
-    elif seconds < 86_400:
-        amount = _("%d h") % round(seconds / 3600)
-    elif seconds < 60 * 86_400:
-        days = round(seconds / 86_400)
-        amount = ngettext("%d day", "%d days", days) % days
-    else:
-        months = round(seconds / (30.44 * 86_400))
-        amount = ngettext("%d month", "%d months", months) % months
-    return (_("%s ago") if delta >= timedelta(0) else _("in %s")) % amount
+    span = (now or timezone.now()) - moment
+    past = span >= timedelta(0)
+    if abs(span.total_seconds()) < 45:
+        return _("just now") if past else _("in a moment")
+    return (_("%s ago") if past else _("in %s")) % span_words(span)
 
 
 @register.filter

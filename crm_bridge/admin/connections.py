@@ -30,7 +30,7 @@ HINT = 4
 class ConnectionForm(forms.ModelForm):
     """Secrets go in and never come out: blank keeps what is stored."""
 
-    base_url = forms.CharField(max_length=300, label=gettext_lazy("base URL"))
+    base_url = forms.CharField(max_length=300, label=gettext_lazy("Base URL"))
 
     class Meta:
         model = Connection
@@ -154,6 +154,11 @@ class StreamForm(forms.ModelForm):
         model = StreamState
         fields = ("every", "complete_at")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{self.instance.stream}: {field.label}"
+
     def clean_every(self) -> int:
         every = int(self.cleaned_data["every"])
         if every and every < 30:
@@ -191,7 +196,7 @@ class ConnectionAdmin(ShellAdmin):
         return super().get_queryset(request).defer("credentials").select_related("health")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("vendor",) if obj else ()
+        return ("system",) if obj else ()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "vendor":
@@ -203,7 +208,7 @@ class ConnectionAdmin(ShellAdmin):
         credentials = tuple(PREFIX + field.name for field in connector.credential_fields)
         shows_only = obj is not None and not self.has_change_permission(request, obj)
         return (
-            (None, {"fields": ("name", "vendor", "base_url", "is_active")}),
+            (None, {"fields": ("name", "system" if obj else "vendor", "base_url", "is_active")}),
             (_("Credentials of %s") % connector.label, {"fields": () if shows_only else credentials}),
             (_("Speed"), {"fields": ("requests_per_second", "parallel_requests")}),
         )
@@ -271,6 +276,7 @@ class ConnectionAdmin(ShellAdmin):
             "vendor_label": registry.connector_class(vendor).label,
             "other_vendors": [] if shown else [pair for pair in registry.kinds() if pair[0] != vendor],
             "errors_of": _errors_url(shown),
+            "show_save_and_add_another": False,
         }
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from backoffice.pages import ListPage, Page
 from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import WHOLE_RECORD, field_label
+from crm_bridge.labels import WHOLE_RECORD, changed_fields, field_label
 from crm_bridge.models import Conflict
 from crm_bridge.services import conflicts
 from crm_bridge.services.access import open_conflicts_for
@@ -70,6 +70,7 @@ class ConflictPage(Page):
         return super().get_context_data(
             contact=contact,
             change=rows[0].change,
+            edited=changed_fields(rows[0].change),
             whole=next((row for row in rows if row.field == WHOLE_RECORD), None),
             fields=[
                 {

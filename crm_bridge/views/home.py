@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from backoffice.pages import link
-from backoffice.templatetags.backoffice import age_words
+from backoffice.templatetags.backoffice import span_words
 from crm_bridge.models import (
     Connection,
     ConnectionHealth,
@@ -71,8 +71,8 @@ def attention(user: Any) -> list[Notice]:
     if late is not None:
         found.append(
             Notice(
-                _("Changes are not being sent: the oldest is due since %s.")
-                % age_words(late.not_before).removesuffix(" ago"),
+                _("Changes are not being sent: the oldest has been due for %s.")
+                % span_words(timezone.now() - late.not_before),
                 link("crm:outgoing", status=Status.WAITING),
                 _("No worker takes them. They are kept; start the worker, or tell who runs the system."),
                 grave=True,
@@ -120,12 +120,12 @@ def _trouble(health: ConnectionHealth) -> Notice:
 
 def _held(run: Run) -> Notice:
     return Notice(
-        _("A walk of %(crm)s (%(stream)s) is held: %(absent)s contacts were not there, of %(seen)s seen.")
+        _("A walk of %(crm)s (%(stream)s) is held: %(absent)s of %(live)s contacts were not there.")
         % {
             "crm": run.connection.name,
             "stream": run.stream,
             "absent": f"{run.absent:,}",
-            "seen": f"{run.seen:,}",
+            "live": f"{run.details.get('held', {}).get('live', 0):,}",
         },
         link("crm:run", run.pk),
         _("Nothing was changed. Approve or dismiss it."),

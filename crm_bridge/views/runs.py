@@ -1,5 +1,6 @@
 """Runs: what each pull did, live while it runs, and held ones to decide."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,6 +16,9 @@ from crm_bridge.models import Run
 from crm_bridge.services import pull
 from crm_bridge.tables.operations import RunTable
 from crm_bridge.views.actions import CrmAction
+
+QUIET = timedelta(minutes=2)
+"""A run that gave no sign of life for so long has probably lost its worker."""
 
 
 class RunList(ListPage):
