@@ -160,7 +160,10 @@ class SharedBreaker:
                 return
             self._troubled, self._said_ok = False, now
         with self._row.cursor():
-            self._rows.filter(pk=self._row.pk).update(failures=0, open_until=None, last_ok_at=Now())
+            mine = self._rows.filter(pk=self._row.pk)
+            # without failures a pause is not the circuit's: the vendor asked for it
+            mine.filter(failures__gt=0).update(failures=0, open_until=None)
+            mine.update(last_ok_at=Now())
 
     def failed(self) -> None:
         """Count; the last straw opens the circuit, each further one for longer."""
