@@ -171,6 +171,7 @@ CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name), routing_key=name, queue_arguments=dict(_queue_arguments))
     for name in ("push", "pull")
 ]
+CELERY_TASK_ROUTES = {"crm_bridge.tasks.pull_*": {"queue": "pull"}}
 
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {

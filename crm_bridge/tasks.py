@@ -12,23 +12,22 @@ from django.utils import timezone
 from crm_bridge.models import Connection
 from crm_bridge.services import pull, push
 
-PUSH = {"queue": "push", "ignore_result": True, "soft_time_limit": 240, "time_limit": 300}
-PULL = {"queue": "pull", "ignore_result": True}
+LIMITS = {"ignore_result": True, "soft_time_limit": 240, "time_limit": 300}
 
 
-@shared_task(name="crm_bridge.tasks.push_change", **PUSH)
+@shared_task(name="crm_bridge.tasks.push_change", **LIMITS)
 def push_change(pk: int) -> dict[str, int]:
     """Attempt one outgoing change, if it is due; an unclear one is looked up first."""
     return push.push_one(pk).as_dict()
 
 
-@shared_task(name="crm_bridge.tasks.sweep", **PUSH)
+@shared_task(name="crm_bridge.tasks.sweep", **LIMITS)
 def sweep() -> dict[str, int]:
     """Find what lost messages and dead workers left behind."""
     return push.sweep()
 
 
-@shared_task(name="crm_bridge.tasks.pull_stream", **PULL)
+@shared_task(name="crm_bridge.tasks.pull_stream", ignore_result=True)
 def pull_stream(
     connection_id: int, stream: str, mode: str | None = None, asked_by_id: int | None = None
 ) -> dict[str, Any]:
