@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,7 +19,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backoffice.remote.target import is_loopback
+from backoffice.remote.wire import is_loopback
 from backoffice.supervisor import Supervisor
 from crm_bridge.models import Connection, Contact
 from crm_bridge.services import pull
@@ -67,7 +68,20 @@ class Command(BaseCommand):
         address = self.start_web(free_port(options["port"]))
         logins = {role: login(role, name) for role, name in LOGINS.items()}
         self.first_sync(f"{sandbox}/antcrm")
-        worker = ("celery", "-A", "backoffice", "worker", "-P", "threads", "-c", "8", "-B", "-l", "WARNING")
+        worker = (
+            "celery",
+            "-q",
+            "-A",
+            "backoffice",
+            "worker",
+            "-P",
+            "threads",
+            "-c",
+            "8",
+            "-B",
+            "-l",
+            "WARNING",
+        )
         self.start("worker", "-m", *worker, "--without-gossip", "--without-mingle", "--without-heartbeat")
         wait_for(address)
         self.stdout.write(self.style.SUCCESS(f"\nReady: {address}\n"))
@@ -127,7 +141,7 @@ class Command(BaseCommand):
 def refuse_real_accounts() -> None:
     """The demo makes logins with known names: never beside real data."""
     for connection in Connection.objects.defer("credentials"):
-        if not is_loopback(connection.base_url):
+        if not is_loopback(urlsplit(connection.base_url).hostname or ""):
             raise CommandError(
                 f"This database holds a real account ({connection}). Give the demo a database of its own: "
                 "set VAR_DIR to an empty directory and unset DATABASE_URL."

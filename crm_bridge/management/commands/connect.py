@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError("--rate must be from 0 (no limit) to 1000 requests per second.")
         base_url = (options["base_url"] or vendor.default_base_url).rstrip("/")
         try:
-            check_base_url(base_url, allow_loopback=True)
+            check_base_url(base_url, allow_loopback=settings.ALLOW_LOOPBACK)
         except ValueError as problem:
             raise CommandError(f"--base-url: {problem}") from None
         credentials = read_credentials(options["set"], vendor)
