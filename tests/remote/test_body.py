@@ -37,6 +37,10 @@ def test_nul_is_dropped_and_lone_surrogates_are_replaced() -> None:
     assert parse_json(body) == {"name": ["An", "B\ufffdời", "😀", 5, None]}
 
 
+def test_nul_alone_is_dropped_too() -> None:
+    assert parse_json(b'[{"a": "A\\u0000n"}]') == [{"a": "An"}]
+
+
 def test_escaped_text_that_only_looks_like_nul_survives() -> None:
     assert parse_json(b'["C:\\\\u0000"]') == ["C:\\u0000"]
 

@@ -66,6 +66,21 @@ def test_first_failing_page_ends_the_walk_after_the_pages_before_it() -> None:
     assert max(asked) <= 9
 
 
+def test_no_page_is_asked_for_once_one_has_failed() -> None:
+    asked: list[int] = []
+
+    def fetch(page: int) -> int:
+        asked.append(page)
+        if page == 1:
+            raise BadResponse("page 1")
+        time.sleep(0.1)
+        return page
+
+    with pytest.raises(BadResponse, match="page 1"):
+        list(prefetch(fetch, range(100), window=4))
+    assert sorted(asked) == [0, 1, 2, 3]
+
+
 def test_consumer_that_stops_early_leaves_no_thread_behind() -> None:
     asked: list[int] = []
 

@@ -165,6 +165,23 @@ def test_silent_server_ends_at_the_read_timeout(open_session: Open, how: str) ->
     assert time.monotonic() - started < 1.5
 
 
+@pytest.mark.parametrize("how", READERS)
+def test_deadline_rules_over_a_longer_read_timeout(open_session: Open, how: str) -> None:
+    with RawServer(drip(HEAD, every=3)) as server:
+        session = open_session(server.url, deadline=0.4, timeouts=Timeouts(5, 20))
+        started = time.monotonic()
+        with pytest.raises(RetryLater, match="in time"):
+            read(session, how)
+    assert time.monotonic() - started < 1.2
+
+
+@pytest.mark.parametrize("how", READERS)
+def test_server_that_never_pauses_ends_at_the_deadline(open_session: Open, how: str) -> None:
+    flood = drip(HEAD + b"X-Long: ", every=0.0005)
+    with RawServer(flood) as server, pytest.raises(RetryLater, match="in time"):
+        read(open_session(server.url, deadline=0.4), how)
+
+
 def test_retries_share_one_deadline(open_session: Open) -> None:
     with RawServer(hang) as server:
         session = open_session(server.url, deadline=0.8, read_attempts=50, timeouts=Timeouts(0.3, 0.3))
@@ -249,6 +266,12 @@ def test_answer_cut_at_any_byte_is_never_taken_as_whole(open_session: Open, whol
                 read(session, "fetch" if cut % 2 else "get")
             with pytest.raises(OutcomeUnknown):
                 write(session)
+
+
+def test_headers_that_break_off_leave_a_write_unknown(open_session: Open) -> None:
+    cut = raw_bytes(b"HTTP/1.1 204 No Content\r\nContent-", close=True)
+    with RawServer(cut) as server, pytest.raises(OutcomeUnknown):
+        write(open_session(server.url))
 
 
 # Which error

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import pytest
 
 from backoffice.remote.errors import BadResponse, OutcomeUnknown, Rejected
-from crm_bridge.connectors.base import Connector, Stream
+from crm_bridge.connectors import registry
+from crm_bridge.connectors.base import Account, Connector, Stream
 from crm_bridge.records import Change, Identity, Kind, Operation, canonical
 from tests.crm_bridge.connectors.contract import ConnectorContract, by_identity, pages, read_all
+from tests.remote.rawserver import RawServer, answer
 from tests.sandbox_fixture import SandboxControl
 
 
@@ -227,3 +229,48 @@ class TestAntCrmConnector(ConnectorContract):
         for stream in connector.capabilities.streams:
             for walk in connector.walks(stream):
                 assert max(len(page) for page in pages(walk)) <= 20
+
+
+# Answers no sandbox gives
+
+CREATE = Change(Operation.CREATE, Kind.LEAD, None, code="c-1", values={"name": "An"})
+EDIT = Change(Operation.EDIT, Kind.LEAD, Identity("lead", "7"), values={"name": "An"})
+DELETE = Change(Operation.DELETE, Kind.LEAD, Identity("lead", "7"))
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "body"),
+    [
+        (CREATE, 201, '{"success": 1, "leadId": 7}'),
+        (CREATE, 202, '{"success": 1, "leadId": 7}'),
+        (CREATE, 200, '{"success": 1}'),
+        (CREATE, 200, '{"success": 1, "leadId": null}'),
+        (CREATE, 200, '{"success": 1, "leadId": [7, 8]}'),
+        (CREATE, 200, '{"success": 1, "customerId": 7}'),
+        (CREATE, 200, "[]"),
+        (EDIT, 200, '{"success": 1, "leadId": 8}'),
+        (EDIT, 200, '{"success": 1, "leadId": [7, 8]}'),
+        (EDIT, 204, ""),
+        (DELETE, 200, '"deleted"'),
+        (DELETE, 200, "null"),
+    ],
+)
+def test_anything_but_a_plain_yes_is_unclear(change: Change, status: int, body: str) -> None:
+    with RawServer(answer(body, status)) as server:
+        connector = registry.build(
+            "antcrm", Account("Test", server.url, {"apikey": "key"}), allow_loopback=True
+        )
+        with pytest.raises(OutcomeUnknown):
+            connector.push(change)
+        connector.close()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", ['{"success": 1}', '{"success": true, "leadId": "7"}'])
+def test_edit_and_delete_need_no_id_in_the_answer(body: str) -> None:
+    with RawServer(answer(body)) as server:
+        connector = registry.build(
+            "antcrm", Account("Test", server.url, {"apikey": "key"}), allow_loopback=True
+        )
+        assert [connector.push(change).identity for change in (EDIT, DELETE)] == [EDIT.identity] * 2
+        connector.close()
