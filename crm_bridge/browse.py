@@ -19,6 +19,7 @@ from crm_bridge.models import Contact
 from crm_bridge.search import Search, Way
 
 COUNT_LIMIT = 1_000
+ENOUGH_TO_COUNT = 50
 WALK = 5_000
 LONG_WALK = 20_000
 """Rows looked at when no index can help (a single letter)."""
@@ -79,16 +80,22 @@ class TooDeep(ValueError):
 class Browser:
     """The list of one filtered set, newest change first (or oldest first).
 
-    ``contacts`` holds contacts of one ``state`` only; ``way`` picks one reading
-    of the search, else the first that has a hit (``way_used`` says which).
+    ``walk`` is the set that a search walks for its first hits: ``contacts``, or
+    a wider one where only that comes in list order from an index. ``way`` picks
+    one reading of the search, else the first with a hit (``way_used``).
     """
 
     def __init__(
-        self, contacts: "QuerySet[Contact]", *, state: str, search: Search, way: str = "",
+        self,
+        contacts: "QuerySet[Contact]",
+        *,
+        walk: "QuerySet[Contact]",
+        search: Search,
+        way: str = "",
         oldest_first: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.contacts = contacts.order_by()
-        self.state = state
+        self.walk = walk.order_by()
         self.search = search
         self.ways = search.way(way) if search else ()
         self.way_used: Way | None = None
@@ -99,19 +106,19 @@ class Browser:
     # --- pages -----------------------------------------------------------------------------
 
     def first(self, size: int) -> Page:
-        places = self._take(max(COUNT_LIMIT, size) + 1)
+        places = self._take(max(COUNT_LIMIT, size) + 1, enough=size)
         return Page(places[:size], len(places) > size, False, self._count_of(places), self.partial)
 
     def last(self, size: int) -> Page:
-        places = self._take(size + 1, reverse=True)
+        places = self._take(size + 1, enough=size, reverse=True)
         return Page(places[:size][::-1], False, len(places) > size, partial=self.partial)
 
     def after(self, place: Place, size: int) -> Page:
-        places = self._take(size + 1, place=place)
+        places = self._take(size + 1, enough=size, place=place)
         return Page(places[:size], len(places) > size, True, partial=self.partial)
 
     def before(self, place: Place, size: int) -> Page:
-        places = self._take(size + 1, place=place, reverse=True)
+        places = self._take(size + 1, enough=size, place=place, reverse=True)
         return Page(places[:size][::-1], True, len(places) > size, partial=self.partial)
 
     def numbered(self, number: int, size: int) -> Page:
@@ -119,13 +126,13 @@ class Browser:
         offset = (number - 1) * size
         if offset > (DEEPEST_SEARCH_OFFSET if self.search else DEEPEST_OFFSET):
             raise TooDeep(number)
-        places = self._take(offset + size + 1, skip=offset)
+        places = self._take(offset + size + 1, enough=size, skip=offset)
         return Page(places[:size], len(places) > size, number > 1, partial=self.partial)
 
     def count(self) -> Count:
         """How many there are, up to ``COUNT_LIMIT``."""
         if self.search:
-            return self._count_of(self._take(COUNT_LIMIT + 1))
+            return self._count_of(self._take(COUNT_LIMIT + 1, enough=ENOUGH_TO_COUNT))
         number = self.contacts.values("pk")[: COUNT_LIMIT + 1].count()
         return Count(min(number, COUNT_LIMIT), number > COUNT_LIMIT)
 
@@ -143,31 +150,33 @@ class Browser:
         return self.contacts.filter(way.condition)
 
     def _count_of(self, places: list[Place]) -> Count:
-        if len(places) > COUNT_LIMIT:
-            return Count(COUNT_LIMIT, True)
-        return Count(len(places), self._stopped_early)
+        more = self._stopped_early or len(places) > COUNT_LIMIT
+        return Count(len(places) - more, more)
 
     # --- taking places in order --------------------------------------------------------------
 
     _stopped_early = False
 
     def _take(
-        self, limit: int, *, place: Place | None = None, reverse: bool = False, skip: int = 0
+        self, limit: int, *, enough: int, place: Place | None = None, reverse: bool = False, skip: int = 0
     ) -> list[Place]:
-        """Up to ``limit - skip`` places after ``place``, in (reversed) list order."""
+        """Up to ``limit - skip`` places after ``place``, in (reversed) list order.
+
+        A search may stop with fewer once it has more than ``enough``.
+        """
         self._stopped_early = False
         newest_first = self.oldest_first == reverse
         if not self.search:
             return self._places(self._beyond(self.contacts, place, newest_first), newest_first, limit, skip)
         for way in self.ways:
-            places = self._take_way(way, limit, place, newest_first, skip)
+            places = self._take_way(way, limit, enough, place, newest_first, skip)
             if places or way is self.ways[-1]:
                 self.way_used = way
                 return places
         return []
 
     def _take_way(
-        self, way: Way, limit: int, place: Place | None, newest_first: bool, skip: int
+        self, way: Way, limit: int, enough: int, place: Place | None, newest_first: bool, skip: int
     ) -> list[Place]:
         contacts = self._beyond(self.contacts, place, newest_first)
         if not way.ending:
@@ -176,15 +185,16 @@ class Browser:
             window = contacts.filter(way.condition)
             if bound is not None:
                 window = self._beyond(window, bound, not newest_first, inclusive=True)
-            places = self._places(window, newest_first, limit, skip)
+            # More than a full page is looked for only where the list ends within the walk.
+            most = limit if bound is None else min(limit, skip + enough + 1)
+            places = self._places(window, newest_first, most, skip)
             if bound is None:
                 return places
             if not way.indexable:
                 self.partial = True
                 return places
-            # A page (or what the count needs at least) is enough; the count then says "at least".
-            if len(places) > min(100, limit - skip - 1):
-                self._stopped_early = len(places) < limit - skip
+            if len(places) > enough:
+                self._stopped_early = most < limit
                 return places
         return self._places(way.by_index(contacts, self._vendor), newest_first, limit, skip)
 
@@ -192,14 +202,14 @@ class Browser:
         """The place ``budget`` rows further on; None when the list ends before."""
         key = (place, newest_first, budget)
         if key not in self._bounds:
-            rows = self._beyond(Contact.objects.filter(state=self.state), place, newest_first)
+            rows = self._beyond(self.walk, place, newest_first)
             found = self._places(rows, newest_first, budget + 1, budget)
             self._bounds[key] = found[0] if found else None
         return self._bounds[key]
 
     def _deciding_way(self) -> Way:
         if self.way_used is None:
-            self._take(1)
+            self._take(1, enough=0)
         return self.way_used or self.ways[-1]
 
     @cached_property
@@ -210,11 +220,19 @@ class Browser:
     def _beyond(
         contacts: "QuerySet[Contact]", place: Place | None, newest_first: bool, inclusive: bool = False
     ) -> "QuerySet[Contact]":
+        """What comes after a place (and the place itself).
+
+        The plain range repeats what the tuple says: SQLite gets the tuple as an OR,
+        from which it would not see where in the index to begin.
+        """
         if place is None:
             return contacts
-        lookup = TupleLessThan if newest_first else TupleGreaterThan
-        shift = 0 if not inclusive else (1 if newest_first else -1)
-        return contacts.filter(lookup(Tuple(F("touched_at"), F("id")), (place.touched_at, place.id + shift)))
+        shift = int(inclusive) if newest_first else -int(inclusive)
+        here = (place.touched_at, place.id + shift)
+        row = Tuple(F("touched_at"), F("id"))
+        if newest_first:
+            return contacts.filter(TupleLessThan(row, here), touched_at__lte=place.touched_at)
+        return contacts.filter(TupleGreaterThan(row, here), touched_at__gte=place.touched_at)
 
     @staticmethod
     def _places(contacts: "QuerySet[Contact]", newest_first: bool, limit: int, skip: int = 0) -> list[Place]:

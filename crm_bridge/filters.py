@@ -104,6 +104,14 @@ class ContactFilter(filters.FilterSet):
                 queryset = self.filters[name].filter(queryset, value)
         return queryset
 
+    @property
+    def walkable(self) -> QuerySet[Contact]:
+        """The filtered set where one index gives it in list order, else all of the state."""
+        active = {name for name, value in self._cleaned.items() if value} - {"q", "state", "since"}
+        if "tag" in active or len(active) > 1:
+            return Contact.objects.filter(state=self.state_wanted)
+        return self.qs
+
     def keep(self, queryset: QuerySet[Contact], name: str, value: str) -> QuerySet[Contact]:
         return queryset
 

@@ -1,15 +1,15 @@
 """What staff type into the search box, and how the database is asked for it.
 
 A query has one or more *ways* to be read, narrow first: a phone that ends so,
-then digits anywhere; the words as one phrase, then each word by itself. The
-first way with a hit is shown, and the page offers the wider one. ``browse``
+then digits anywhere; the words as one phrase, then in any order, then inside
+other words. The first way with a hit is shown, and the page offers the wider one. ``browse``
 decides between walking the newest rows and the index.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import phonenumbers
 from django.conf import settings
@@ -29,6 +29,10 @@ SHORTEST_ENDING = 4
 FULL_NUMBER = 9
 """Digits after the trunk zero: from here a number beginning with 0 is complete."""
 
+BOUNDARIES = " \n.@_+-"
+"""What a word begins after. Spelled out: of a class like \\s PostgreSQL makes no trigrams."""
+
+_BOUNDARY = r"[ \n.@_+-]"
 _PHONE_LIKE = re.compile(r"[+(]*\d[\d\s().+/–‑-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -38,35 +42,44 @@ class Term:
     """One thing that a contact's search text must hold, in any of its writings."""
 
     writings: tuple[str, ...]
+    at_word_start: bool = False
+    """Begins a word, so that "yen" finds Yến and not every Nguyễn; below three letters it is the word."""
 
     @property
     def is_short(self) -> bool:
-        """Too short for trigrams: meant as a whole word ("ly", "an")."""
         return min(map(len, self.writings)) < TRIGRAM
 
     @property
     def condition(self) -> Q:
-        if self.is_short:
-            return Q(search_text__regex=rf"(^|\s){re.escape(self.writings[0])}(\s|$)")
         found = Q()
         for writing in self.writings:
-            found |= Q(search_text__contains=writing)
+            holds = Q(search_text__contains=writing)  # cheaper than the expression, so it goes first
+            if self.at_word_start:
+                end = f"({_BOUNDARY}|$)" if self.is_short else ""
+                holds &= Q(search_text__regex=f"(^|{_BOUNDARY}){re.escape(writing)}{end}")
+            found |= holds
         return found
 
     @property
     def match(self) -> str:
         """The FTS5 expression that no matching row escapes; "" when trigrams cannot tell."""
-        if self.is_short:
-            word = self.writings[0]
-            if len(word) < TRIGRAM - 1:
-                return ""
-            return _either(f" {word}", f"\n{word}", f"{word} ", f"{word}\n")
-        return _either(*self.writings)
+        if not self.at_word_start:
+            return "" if self.is_short else _either(self.writings)
+        word = self.writings[0]
+        before = [f"{sign}{word}" for sign in BOUNDARIES]
+        if not self.is_short:
+            return f"(^{_quoted(word)} OR {_either(before)})"
+        if len(word) < TRIGRAM - 1:
+            return ""
+        return _either([*before, *(f"{word}{sign}" for sign in BOUNDARIES)])
 
 
-def _either(*texts: str) -> str:
-    quoted = " OR ".join('"{}"'.format(text.replace('"', '""')) for text in texts)
-    return f"({quoted})"
+def _quoted(text: str) -> str:
+    return '"{}"'.format(text.replace('"', '""'))
+
+
+def _either(texts: Iterable[str]) -> str:
+    return f"({' OR '.join(map(_quoted, texts))})"
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ class Way:
         contacts = contacts.filter(pk__in=rows)
         for term in self.terms:
             if term.is_short:
-                contacts = contacts.filter(term.condition)
+                contacts = contacts.filter(term.condition)  # the index says "maybe"
         return contacts
 
 
@@ -191,19 +204,16 @@ def _phone_ways(text: str) -> tuple[Way, ...]:
 
 
 def _text_ways(folded: str) -> tuple[Way, ...]:
-    phrase = Way("phrase", terms=(Term((folded,)),))
+    ways = [Way("phrase", terms=(Term((folded,), at_word_start=True),))]
     words = folded.split()[:MOST_WORDS]
-    if len(words) < 2:
-        return (phrase,)
-    return (phrase, Way("words", terms=tuple(_word(word) for word in dict.fromkeys(words))))
+    if len(words) > 1:
+        ways.append(Way("words", terms=tuple(_word(word) for word in dict.fromkeys(words))))
+    if len(folded) >= TRIGRAM:
+        ways.append(Way("anywhere", terms=(Term((folded,)),)))
+    return tuple(ways)
 
 
 def _word(word: str) -> Term:
     if _PHONE_LIKE.fullmatch(word) and len(digits(word)) >= TRIGRAM:
         return Term(_writings(word))
-    return Term((word,))
-
-
-def parsed(value: Any) -> Search:
-    """The search of a request value; anything but text is no search."""
-    return Search(value if isinstance(value, str) else "")
+    return Term((word,), at_word_start=True)

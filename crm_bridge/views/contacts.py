@@ -34,7 +34,7 @@ class Selection:
     def browser(self) -> Browser:
         return Browser(
             self.filter.qs,
-            state=self.filter.state_wanted,
+            walk=self.filter.walkable,
             search=self.search,
             way=self.query.get("by", ""),
             oldest_first=self.query.get("sort") == "updated",
@@ -161,10 +161,14 @@ def _wider(selection: Selection) -> dict[str, str]:
         return {}
     words = {
         "ending": (_g("Phone numbers that end in these digits."), _g("Show all that contain them")),
-        "phrase": (_g("The words as they were typed."), _g("Show the words in any order")),
+        "phrase": (_g("As typed, from the beginning of a word."), _g("Show the words in any order")),
+        "words": (_g("All of the words, in any order."), _g("Show also inside other words")),
     }
     said, offer = words[used.name]
-    return {"said": said, "offer": offer, "url": selection.address(by=ways[-1].name)}
+    following = ways[ways.index(used) + 1]
+    if following.name == "anywhere":
+        offer = _g("Show also inside other words")
+    return {"said": said, "offer": offer, "url": selection.address(by=following.name)}
 
 
 def chosen_columns(request: HttpRequest) -> tuple[str, ...]:
