@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from backoffice.remote.auth import HeaderToken
-from backoffice.remote.errors import BadResponse, OutcomeUnknown, Rejected
+from backoffice.remote.errors import BadResponse, ConnectionBroken, OutcomeUnknown, Rejected
 from backoffice.remote.session import Answer, RemoteSession
 from backoffice.remote.walk import Position, RawItem, RawPage, Unreadable
 from crm_bridge.connectors.antcrm import mapping, payloads
@@ -105,13 +105,16 @@ class AntCrmConnector:
         options = account.options
         self._page_size = int(options.get("page_size") or PAGE_SIZE)
         self._names = Names(options.get("staff_emails") or {}, options.get("custom_field_names") or {})
-        self._session = RemoteSession(
-            account.base_url,
-            HeaderToken("apikey", account.credentials.get("api_key", "")),
-            label=account.label,
-            parallel=account.parallel_requests,
-            **session_parts,
-        )
+        try:
+            self._session = RemoteSession(
+                account.base_url,
+                HeaderToken("apikey", account.credentials.get("api_key", "")),
+                label=account.label,
+                parallel=account.parallel_requests,
+                **session_parts,
+            )
+        except ValueError as error:  # an address or a key that cannot be used at all
+            raise ConnectionBroken(str(error), connection=account.label, operation="connect") from error
         self._client = AntCrmClient(self._session)
 
     def close(self) -> None:

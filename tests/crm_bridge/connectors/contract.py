@@ -534,6 +534,16 @@ class ConnectorContract:
                 )
             )
 
+    def test_unusable_key_or_address_breaks_the_connection_in_words(self) -> None:
+        empty = dict.fromkeys(self.credentials, "")
+        for url, credentials, parts in (
+            ("https://crm.example.com", empty, {}),
+            ("http://crm.example.com", self.credentials, {}),
+            ("http://127.0.0.1:9", self.credentials, {"allow_loopback": False}),
+        ):
+            with pytest.raises(ConnectionBroken, match=r"Test account, connect: The .*\."):
+                registry.build(self.kind, Account("Test account", url, credentials), **parts)
+
     def test_secrets_and_personal_data_stay_out_of_logs_and_reprs(
         self, build: Callable[..., Connector], sandbox: SandboxControl, caplog: pytest.LogCaptureFixture
     ) -> None:

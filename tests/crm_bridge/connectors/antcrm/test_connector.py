@@ -258,7 +258,7 @@ DELETE = Change(Operation.DELETE, Kind.LEAD, Identity("lead", "7"))
 def test_anything_but_a_plain_yes_is_unclear(change: Change, status: int, body: str) -> None:
     with RawServer(answer(body, status)) as server:
         connector = registry.build(
-            "antcrm", Account("Test", server.url, {"apikey": "key"}), allow_loopback=True
+            "antcrm", Account("Test", server.url, {"api_key": "key"}), allow_loopback=True
         )
         with pytest.raises(OutcomeUnknown):
             connector.push(change)
@@ -270,7 +270,7 @@ def test_anything_but_a_plain_yes_is_unclear(change: Change, status: int, body: 
 def test_edit_and_delete_need_no_id_in_the_answer(body: str) -> None:
     with RawServer(answer(body)) as server:
         connector = registry.build(
-            "antcrm", Account("Test", server.url, {"apikey": "key"}), allow_loopback=True
+            "antcrm", Account("Test", server.url, {"api_key": "key"}), allow_loopback=True
         )
         assert [connector.push(change).identity for change in (EDIT, DELETE)] == [EDIT.identity] * 2
         connector.close()
