@@ -28,11 +28,24 @@ class Bulk(ABC):
         if rows:
             self._load(table, columns, rows)
 
-    @abstractmethod
     def upsert(
         self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
     ) -> None:
-        """Insert, or update by ``key``; the columns in ``once`` are only set on insert."""
+        """Insert, or update by ``key``; the columns in ``once`` are only set on insert.
+
+        Through a staging table, so that all rows arrive in one statement: that is what makes
+        PostgreSQL fast, and SQLite's full-text index, which is flushed per statement.
+        """
+        if not rows:
+            return
+        names, staged = ", ".join(columns), f"staged_{table}"
+        self._stage(staged, table, names)
+        self._load(staged, columns, rows)
+        self.execute(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} WHERE true"
+            f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}"
+        )
+        self.execute(f"DELETE FROM {staged}")
 
     def delete(self, table: str, column: str, values: Iterable[int]) -> None:
         """All rows whose ``column`` is one of the values."""
@@ -75,6 +88,10 @@ class Bulk(ABC):
     lock = ""
 
     @abstractmethod
+    def _stage(self, staged: str, table: str, names: str) -> None:
+        """An empty temporary table with these columns of ``table``."""
+
+    @abstractmethod
     def _load(self, table: str, columns: Sequence[str], rows: Rows) -> None: ...
 
 
@@ -82,23 +99,6 @@ class PostgresBulk(Bulk):
     """COPY, and a temporary table in front of an upsert."""
 
     lock = " FOR UPDATE"
-
-    def upsert(
-        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
-    ) -> None:
-        if not rows:
-            return
-        names, staged = ", ".join(columns), f"staged_{table}"
-        self.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
-            f" AS SELECT {names} FROM {table} WITH NO DATA"
-        )
-        self._load(staged, columns, rows)
-        self.execute(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged}"
-            f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}"
-        )
-        self.execute(f"DELETE FROM {staged}")
 
     def one_of(self, column: str) -> str:
         return f"{column} = ANY(%s)"
@@ -122,6 +122,12 @@ class PostgresBulk(Bulk):
         )
         self.execute(f"ANALYZE {table}")
 
+    def _stage(self, staged: str, table: str, names: str) -> None:
+        self.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS"
+            f" AS SELECT {names} FROM {table} WITH NO DATA"
+        )
+
     def _load(self, table: str, columns: Sequence[str], rows: Rows) -> None:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with self.database.cursor() as cursor, cursor.copy(statement) as copy:
@@ -132,12 +138,6 @@ class PostgresBulk(Bulk):
 class SqliteBulk(Bulk):
     """``executemany``; the transaction already has the one write lock there is."""
 
-    def upsert(
-        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
-    ) -> None:
-        if rows:
-            self._load(table, columns, rows, f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}")
-
     def one_of(self, column: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(%s))"
 
@@ -145,7 +145,8 @@ class SqliteBulk(Bulk):
         return orjson.dumps([*values]).decode()
 
     def time(self, moment: datetime | None) -> Any:
-        return self.database.ops.adapt_datetimefield_value(moment)
+        # as Django stores it: naive UTC
+        return None if moment is None else str(moment.astimezone(UTC).replace(tzinfo=None))
 
     def moment(self, stored: Any) -> datetime | None:
         return None if stored is None else datetime.fromisoformat(str(stored)).replace(tzinfo=UTC)
@@ -161,10 +162,13 @@ class SqliteBulk(Bulk):
             parameters,
         )
 
-    def _load(self, table: str, columns: Sequence[str], rows: Rows, conflict: str = "") -> None:
+    def _stage(self, staged: str, table: str, names: str) -> None:
+        self.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} AS SELECT {names} FROM {table} WHERE false")
+
+    def _load(self, table: str, columns: Sequence[str], rows: Rows) -> None:
         marks = ", ".join(["%s"] * len(columns))
         with self.database.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){conflict}", rows)
+            cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
 def _update(columns: Sequence[str], key: Sequence[str], once: Sequence[str]) -> str:

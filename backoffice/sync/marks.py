@@ -44,6 +44,10 @@ class Marks:
             return None
         return keys
 
+    def has(self, position: int) -> bool:
+        """Whether the pass before showed records here: a page now empty must not keep them."""
+        return bool(self._known(position)[1])
+
     def put(self, position: int, digest: str, keys: str, skippable: bool) -> bool:
         """Remember a page until ``write``; returns whether it is another than before.
 

@@ -28,7 +28,8 @@ from backoffice.sync.quarantine import Shelf
 
 BATCH = 1000
 """Elements compared and written together."""
-PAGES_AHEAD = 32
+ROWS_AHEAD = 2500
+"""Read ahead while a batch is written, as pages in flight or waiting."""
 MAX_PAGES = 200_000
 FILTER_SLACK = timedelta(days=2)
 """How far outside of ``since`` a record may be before the filter counts as ignored."""
@@ -119,12 +120,14 @@ class Pull:
         shelf: Shelf,
         sink: Sink,
         parallel: int,
+        page_size: int,
         version: int,
         save_place: Callable[[Place | None], Mapping[str, Any]],
         progress: Callable[[AbstractRun], None] | None = None,
     ) -> None:
         self.run, self.sink, self.marks = run, sink, marks
         self._lease, self._shelf, self._parallel, self._version = lease, shelf, max(1, parallel), version
+        self._ahead = ROWS_AHEAD // max(1, page_size)
         self._save_place, self._progress = save_place, progress
         self._batch: list[Entry] = []
         self._walking: Walk | None = None
@@ -181,8 +184,8 @@ class Pull:
                     self.run.seen += rows
                     place.rows += rows
                     largest = max(largest, rows)
-                    if raw is not None and self._use_marks:
-                        self.changed_pages += self.marks.put(page.ordinal, digest, keys, problem_free)
+                if raw is not None and self._use_marks and (rows or self.marks.has(page.ordinal)):
+                    self.changed_pages += self.marks.put(page.ordinal, digest, keys, problem_free)
                 place.ordinal, place.position = page.ordinal + 1, page.next
                 if total is not None:
                     self.run.expected = max(self.run.expected or 0, total)
@@ -233,7 +236,7 @@ class Pull:
         size = max(1 + end, known + end - start)
         while True:
             threads = min(self._parallel, size)
-            window = min(size, max(PAGES_AHEAD, 2 * threads)) if threads > 1 else 1
+            window = min(size, max(self._ahead, 2 * threads)) if threads > 1 else 1
             yield from prefetch(fetch, range(start, start + size), window, threads)
             start, size = start + size, max(size, self._parallel) * 4
 

@@ -129,7 +129,7 @@ def prepare(connection_id: int, record: ContactRecord, raw: bytes, content_hash:
 def _json(value: Any) -> str:
     if not value:
         return "[]" if isinstance(value, tuple) else "{}"
-    return orjson.dumps(canonical_value(value)).decode()
+    return orjson.dumps(value, default=canonical_value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 class ContactRows:

@@ -250,6 +250,7 @@ class _Job:
             shelf=shelf,
             sink=sink,
             parallel=self.connection.parallel_requests,
+            page_size=connector.capabilities.page_size,
             version=version,
             save_place=self._save_place,
             progress=self.progress,  # type: ignore[arg-type]
