@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+import time
 
 from celery import current_app
 from django.db import transaction
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 Ring = tuple[str, tuple[int | str | None, ...], str]
 
+REST_SECONDS = 1.0
+"""After a failure: a broker that is down costs the process next to nothing."""
 _CAPACITY = 10_000
 _lock = threading.Lock()
 _rings: "queue.Queue[Ring]" = queue.Queue(_CAPACITY)
@@ -48,3 +51,4 @@ def _publish(rings: "queue.Queue[Ring]") -> None:
             current_app.send_task(task, args=ids, queue=on, retry=False, ignore_result=True)
         except Exception as error:  # the broker may fail in any way; the sweep makes up for it
             logger.warning("bell: %s not rung (%s), leaving it to the sweep", task, type(error).__name__)
+            time.sleep(REST_SECONDS)

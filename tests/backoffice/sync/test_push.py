@@ -57,6 +57,14 @@ def test_a_claim_counts_the_attempt_before_the_work_and_happens_once(row):
     assert OUTBOX.claim(entry.pk) is None
 
 
+def test_an_unclear_row_is_looked_up_by_one_worker_at_a_time(row):
+    entry = OUTBOX.claim(row(status=Status.UNKNOWN, sent_at=timezone.now()).pk)
+    assert (entry.status, entry.attempts) == (Status.UNKNOWN, 1)
+    assert OUTBOX.claim(entry.pk) is None
+    OUTBOX.settle(entry, Status.UNKNOWN)
+    assert OUTBOX.claim(entry.pk) is not None
+
+
 def test_what_is_not_due_is_not_claimed(row):
     assert OUTBOX.claim(row(not_before=timezone.now() + timedelta(minutes=1)).pk) is None
     for status in (Status.DONE, Status.CONFLICT, Status.REJECTED, Status.HELD, Status.CANCELLED):
