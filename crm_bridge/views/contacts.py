@@ -88,6 +88,7 @@ class ContactList(Page):
             pills=selection.pills,
             selection=selection,
             table=table,
+            order="ascending" if selection.browser.oldest_first else "descending",
             page=slice_,
             count=self._count(selection, slice_),
             exact_url=selection.address(exact=1),
