@@ -25,7 +25,7 @@ COUNT_LIMIT = 10_000
 
 
 class Guarded(View):
-    """Opens only to whoever holds ``permission`` (any one of them where several are named)."""
+    """Opens only to whoever holds ``permission``, all of them where several are named."""
 
     permission: ClassVar[str | tuple[str, ...]]
 
@@ -35,7 +35,7 @@ class Guarded(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         names = (self.permission,) if isinstance(self.permission, str) else self.permission
-        if not any(request.user.has_perm(name) for name in names):  # type: ignore[union-attr]
+        if not request.user.has_perms(names):  # type: ignore[union-attr]
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 

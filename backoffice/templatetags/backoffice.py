@@ -8,11 +8,12 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 register = template.Library()
+NEVER = mark_safe('<span class="bo-quiet">–</span>')
 
 TONES = {
     "good": {"in_sync", "ok", "done", "live", "proven", "by_hand", "settled", "active"},
@@ -50,8 +51,8 @@ def age_words(moment: datetime, now: datetime | None = None) -> str:
 @register.filter
 def age(moment: datetime | None) -> SafeString:
     """``<time>`` with the age in words and the exact local time on hover; "–" for None."""
-    if moment is None:
-        return format_html('<span class="bo-quiet">–</span>')
+    if not moment:  # None, or a template's missing value
+        return NEVER
     exact = formats.date_format(timezone.localtime(moment), "Y-m-d H:i:s")
     return format_html(
         '<time class="bo-age" datetime="{}" title="{}">{}</time>',

@@ -151,7 +151,7 @@ def card(connection: Connection, user: Any) -> dict[str, Any]:
             {
                 "value": numbers["in_sync"],
                 "label": _("in sync"),
-                "url": link(CONTACTS, crm=connection.pk, sync="in_sync"),
+                "url": link(CONTACTS, connection=connection.pk),
             },
             _number(connection, _("waiting"), numbers["moving"], "moving", may, mine),
             _number(connection, _("failing"), numbers["failing"], "failing", may, mine, "bad"),

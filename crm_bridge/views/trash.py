@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -61,12 +60,10 @@ class TrashSnapshot(Page):
 class Recreate(CrmAction):
     """Create the deleted contact anew in the CRM; it gets a new id there."""
 
-    permission = "crm_bridge.add_contact"
+    permission = ("crm_bridge.view_tombstone", "crm_bridge.add_contact")
     back_to = "crm:trash"
 
     def act(self, request: HttpRequest, **kwargs: Any) -> str:
-        if not request.user.has_perm("crm_bridge.view_tombstone"):
-            raise ValidationError(_("You may not open the trash."))
         stone = get_object_or_404(_standing(), pk=kwargs["pk"])
         contacts.recreate(contact=stone.contact, by=request.user)
         return _("%(name)s is on its way to %(crm)s again, as a new contact.") % {
