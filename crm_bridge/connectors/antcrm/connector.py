@@ -12,8 +12,16 @@ from backoffice.remote.errors import BadResponse, ConnectionBroken, OutcomeUnkno
 from backoffice.remote.session import Answer, RemoteSession
 from backoffice.remote.walk import Position, RawItem, RawPage, Unreadable
 from crm_bridge.connectors.antcrm import mapping, payloads
+from crm_bridge.connectors.antcrm.changes import (
+    Inexpressible,
+    canonical_sent,
+    contact_type_of,
+    to_create,
+    to_delete,
+    to_edit,
+)
 from crm_bridge.connectors.antcrm.client import BASE_URL, PACKAGE_SIZE, PAGE_SIZE, AntCrmClient, Filters
-from crm_bridge.connectors.antcrm.mapping import Inexpressible, Names
+from crm_bridge.connectors.antcrm.mapping import Names
 from crm_bridge.connectors.base import (
     Account,
     Capabilities,
@@ -182,7 +190,7 @@ class AntCrmConnector:
         """Live contacts with this phone or e-mail, as AntCRM's own filter matches."""
         if not (phone or email):
             raise ValueError("A look-up needs a phone number or an e-mail address.")
-        contact_type = mapping.contact_type_of(kind) if kind else ""
+        contact_type = contact_type_of(kind) if kind else ""
         filters = Filters(
             contact_type=contact_type,
             type="1" if kind is Kind.ACCOUNT else "0" if kind is Kind.CONTACT else "",
@@ -222,16 +230,16 @@ class AntCrmConnector:
         """Sends one change; returns only on AntCRM's clear yes."""
         try:
             if change.operation is Operation.CREATE:
-                family = mapping.contact_type_of(change.kind)
-                answer = self._client.create(mapping.to_create(change))
+                family = contact_type_of(change.kind)
+                answer = self._client.create(to_create(change))
                 return self._settled(answer, change, family, must_name_it=True)
             if change.operation is Operation.EDIT:
-                answer = self._client.edit(mapping.to_edit(change))
+                answer = self._client.edit(to_edit(change))
             else:
-                answer = self._client.delete(mapping.to_delete(change))
+                answer = self._client.delete(to_delete(change))
         except Inexpressible as error:
             raise Rejected(str(error), connection=self._session.label, operation=change.operation) from error
-        family = change.identity.family if change.identity else mapping.contact_type_of(change.kind)
+        family = change.identity.family if change.identity else contact_type_of(change.kind)
         return self._settled(answer, change, family, must_name_it=False)
 
     def _settled(self, answer: Answer, change: Change, family: str, *, must_name_it: bool) -> PushResult:
@@ -250,14 +258,14 @@ class AntCrmConnector:
         The answer is a bare list of ids, so each id is read back and compared; any doubt,
         a refusal included, makes all of them unknown.
         """
-        families = {mapping.contact_type_of(change.kind) for change in changes}
+        families = {contact_type_of(change.kind) for change in changes}
         if not 1 <= len(changes) <= PACKAGE_SIZE or len(families) != 1:
             raise ValueError(f"Bulk create takes 1 to {PACKAGE_SIZE} contacts of one family.")
         if any(change.operation is not Operation.CREATE for change in changes):
             raise ValueError("Bulk create takes creates only.")
         family = families.pop()
         try:
-            bodies = payloads.build_package([mapping.to_create(change) for change in changes])
+            bodies = payloads.build_package([to_create(change) for change in changes])
         except ValueError as error:
             raise Rejected(str(error), connection=self._session.label, operation="bulk create") from error
         try:
@@ -285,9 +293,7 @@ class AntCrmConnector:
         if record is None:
             return False
         telling = {name: change.values[name] for name in _TELLING_FIELDS if change.values.get(name)}
-        return record.kind is change.kind and canonical(record, list(telling)) == mapping.canonical_sent(
-            telling
-        )
+        return record.kind is change.kind and canonical(record, list(telling)) == canonical_sent(telling)
 
     def _require_success(self, answer: Answer, operation: str) -> None:
         said = None
