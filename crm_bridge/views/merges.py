@@ -34,7 +34,8 @@ class MergeList(ListPage):
     def get_queryset(self) -> QuerySet[Merge]:
         rows = Merge.objects.select_related("loser__connection", "survivor")
         rows = rows.defer("raw", "snapshot", "loser__raw", "survivor__raw")
-        return rows.order_by("-seen_at", "-id")
+        # each order has its index: by proof the work list, else the latest merges
+        return rows.order_by("-seen_at" if self.request.GET.get("proof") else "-not_after", "-id")
 
 
 class MergePage(Page):

@@ -1,0 +1,638 @@
+"""The pages for what needs a person: what they show, and what their buttons do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from backoffice.models import AuditEntry
+from crm_bridge.models import (
+    Conflict,
+    Connection,
+    ConnectionHealth,
+    Contact,
+    ContactChange,
+    Merge,
+    Quarantine,
+    Run,
+    StreamState,
+    Tombstone,
+)
+from crm_bridge.services import pull
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+Status = ContactChange.Status
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}'
+
+
+@pytest.fixture(autouse=True)
+def fresh_counts() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def crm() -> Connection:
+    row = factories.connection(name="AntCRM main")
+    pull.ensure_streams(row)
+    return row
+
+
+def login(role: str, **fields: Any) -> Client:
+    client = Client()
+    client.user = factories.user(role, **fields)
+    client.force_login(client.user)
+    return client
+
+
+def change(contact: Contact, **fields: Any) -> ContactChange:
+    values = {"operation": "edit", "base": {"stage": "New"}, "new": {"stage": "Hot"}, **fields}
+    return ContactChange.objects.create(connection=contact.connection, contact=contact, **values)
+
+
+def text(response: Any) -> str:
+    return response.content.decode()
+
+
+def told(response: Any) -> str:
+    """The messages that the page after an action shows."""
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+# --- home ----------------------------------------------------------------------------------
+
+
+def test_nothing_to_do_is_one_quiet_line(crm: Connection) -> None:
+    page = text(login("Admins").get("/"))
+    assert "Nothing needs you right now" in page
+    assert 'class="bo-attention"' not in page
+
+
+def test_attention_lists_the_worst_first_and_links_to_its_rows(crm: Connection) -> None:
+    ConnectionHealth.objects.create(connection=crm, needs_attention=True, last_error="401: key refused")
+    disputed, refused = factories.contact(crm), factories.contact(crm)
+    parked = change(disputed, status=Status.CONFLICT)
+    Conflict.objects.create(contact=disputed, change=parked, field="stage")
+    change(refused, status=Status.REJECTED)
+    Quarantine.objects.create(connection=crm, stream="contacts", fingerprint="1", reason="no name")
+    Run.objects.create(
+        connection=crm, stream="contacts", mode="complete", status="held", absent=412,
+        details={"held": {"absent": 412, "live": 9800}},
+    )  # fmt: skip
+    Merge.objects.create(loser=factories.contact(crm, state="merged"))
+    client = login("Admins")
+    notices = client.get("/").context["attention"]
+    told_lines = [notice.text for notice in notices]
+    order = ("needs attention", "conflict", "not taken", "412 of 9,800", "could not be read", "no proven")
+    assert [next(i for i, line in enumerate(told_lines) if part in line) for part in order] == list(range(6))
+    for notice in notices:
+        assert client.get(notice.url).status_code == 200
+
+
+def test_attention_shows_sales_only_their_own(crm: Connection) -> None:
+    lan, other = login("Sales"), login("Sales")
+    change(factories.contact(crm), status=Status.REJECTED, author=lan.user)
+    Run.objects.create(connection=crm, stream="contacts", mode="complete", status="held")
+    assert len(lan.get("/").context["attention"]) == 1
+    assert other.get("/").context["attention"] == []
+
+
+def test_changes_that_nobody_takes_are_told(crm: Connection) -> None:
+    change(factories.contact(crm), not_before=timezone.now() - timedelta(minutes=9))
+    assert "has been due for 9 min" in text(login("Managers").get("/"))
+
+
+def test_changes_of_a_paused_connection_are_not_blamed_on_the_worker(crm: Connection) -> None:
+    ConnectionHealth.objects.create(connection=crm, open_until=timezone.now() + timedelta(minutes=5))
+    change(factories.contact(crm), not_before=timezone.now() - timedelta(minutes=9))
+    assert "are not being sent" not in text(login("Managers").get("/"))
+
+
+def test_each_number_of_a_card_counts_its_rows(crm: Connection) -> None:
+    for status in (
+        Status.WAITING,
+        Status.SENDING,
+        Status.REJECTED,
+        Status.CONFLICT,
+        Status.HELD,
+        Status.DONE,
+    ):
+        change(factories.contact(crm), status=status)
+    Quarantine.objects.create(connection=crm, stream="contacts", fingerprint="1", reason="x")
+    factories.contact(crm, state="trashed")
+    client = login("Admins")
+    numbers = {item["label"]: item for item in client.get("/").context["cards"][0]["numbers"]}
+    assert {label: item["value"] for label, item in numbers.items()} == {
+        "in sync": 1, "waiting": 2, "failing": 3, "unreadable": 1,
+    }  # fmt: skip
+    for label in ("waiting", "failing", "unreadable"):
+        listed = client.get(numbers[label]["url"]).context["page"].paginator.count
+        assert listed == numbers[label]["value"], label
+
+
+def test_someone_without_a_role_learns_why_home_is_empty() -> None:
+    assert "You have no role yet" in text(login("").get("/"))
+
+
+# --- sync now ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    from crm_bridge.tasks import pull_stream
+
+    calls: list[Any] = []
+    monkeypatch.setattr(pull_stream, "delay", lambda *args: calls.append(args))
+    return calls
+
+
+def test_sync_now_asks_for_every_stream_and_answers_at_once(crm: Connection, rung: list[Any]) -> None:
+    client = login("Managers")
+    answer = client.post(reverse("crm:connection_sync", args=[crm.pk]), headers={"HX-Request": "true"})
+    assert [(pk, stream, user) for pk, stream, _mode, user in rung] == [
+        (crm.pk, stream, client.user.pk) for stream in ("contacts", "deleted", "merged")
+    ]
+    assert "Waiting for a worker" in text(answer)
+    assert "hx-get" in text(answer)
+
+
+def test_progress_goes_from_a_bar_to_a_result(crm: Connection) -> None:
+    client = login("Managers")
+    since = int(timezone.now().timestamp()) - 5
+    run = Run.objects.create(connection=crm, stream="contacts", mode="complete", seen=300, expected=1000)
+    address = f"{reverse('crm:connection_progress', args=[crm.pk])}?since={since}"
+    going = text(client.get(address))
+    assert 'value="30"' in going
+    assert "hx-get" in going
+    assert "300 of 1,000" in going.replace("\n", " ")
+    Run.objects.filter(pk=run.pk).update(status="ok", seen=1000, created=7, finished_at=timezone.now())
+    for stream in ("deleted", "merged"):
+        Run.objects.create(connection=crm, stream=stream, mode="complete", status="ok")
+    done = text(client.get(address))
+    assert "1,000 seen, 7 new" in done
+    assert "hx-get" not in done
+
+
+def test_a_run_without_a_worker_is_not_waited_for_forever(crm: Connection) -> None:
+    since = int(timezone.now().timestamp()) - 300
+    page = text(login("Managers").get(reverse("crm:connection_progress", args=[crm.pk]), {"since": since}))
+    assert "No worker has started it" in page
+    assert "hx-get" not in page
+
+
+@pytest.mark.parametrize("since", ["nan", "-1", "1e400", "abc", "99999999999999"])
+def test_odd_moments_are_ignored(crm: Connection, since: str) -> None:
+    page = login("Managers").get(reverse("crm:connection_progress", args=[crm.pk]), {"since": since})
+    assert page.status_code == 200
+
+
+def test_a_dead_queue_is_told_in_words(crm: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crm_bridge.tasks import pull_stream
+
+    def down(*_args: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(pull_stream, "delay", down)
+    page = login("Managers").post(reverse("crm:connection_sync", args=[crm.pk]), follow=True)
+    assert "queue does not answer" in told(page)
+
+
+def test_a_connection_that_is_off_is_not_pulled(crm: Connection, rung: list[Any]) -> None:
+    Connection.objects.update(is_active=False)
+    page = login("Managers").post(reverse("crm:connection_sync", args=[crm.pk]), follow=True)
+    assert "switched off" in told(page)
+    assert rung == []
+
+
+# --- trash and merges ----------------------------------------------------------------------
+
+
+def test_trash_shows_who_when_and_the_last_values(crm: Connection) -> None:
+    gone = factories.contact(
+        crm, values={"name": "Nguyễn Văn An", "phones": [{"value": "0934890883", "type": ""}]}, state="trashed",
+        stage="Hot",
+    )  # fmt: skip
+    stone = Tombstone.objects.create(
+        contact=gone, evidence="listed", trashed_by="boss@example.vn", snapshot=gone.values(),
+        trashed_at=timezone.now() - timedelta(hours=3),
+    )  # fmt: skip
+    client = login("Managers")
+    page = text(client.get(reverse("crm:trash"), {"q": "890883"}))
+    for part in ("Nguyễn Văn An", "0934 890 883", "AntCRM main", "boss@example.vn", "3 h ago", "Hot"):
+        assert part in page
+    assert "No trashed contacts match" in text(client.get(reverse("crm:trash"), {"q": "zzz"}))
+    answer = client.post(reverse("crm:trash_recreate", args=[stone.pk]), follow=True)
+    assert "on its way" in told(answer)
+    again = ContactChange.objects.get(operation="create")
+    assert again.contact.name == "Nguyễn Văn An"
+    assert again.author == client.user
+
+
+def test_restored_contacts_leave_the_trash(crm: Connection) -> None:
+    back = factories.contact(crm)
+    stone = Tombstone.objects.create(contact=back, evidence="listed", lifted_at=timezone.now())
+    client = login("Managers")
+    assert back.name not in text(client.get(reverse("crm:trash")))
+    assert client.post(reverse("crm:trash_recreate", args=[stone.pk])).status_code == 404
+
+
+def test_a_person_names_the_survivor(crm: Connection) -> None:
+    phones = [{"value": "0934890883", "type": ""}]
+    survivor = factories.contact(crm, values={"name": "An", "phones": phones})
+    loser = factories.contact(crm, values={"name": "An cũ"}, state="merged", stage="Old")
+    merge = Merge.objects.create(loser=loser, snapshot=loser.values(), survivor_hint={"phones": phones})
+    boss = login("Admins")
+    page = boss.get(reverse("crm:merge", args=[merge.pk]))
+    assert [contact.pk for contact in page.context["candidates"]] == [survivor.pk]
+    assert [row["label"] for row in page.context["rows"] if row["differs"]][0] == "Name"
+    answer = boss.post(reverse("crm:merge_survivor", args=[merge.pk]), {"survivor": survivor.pk}, follow=True)
+    assert "merged into An" in told(answer)
+    merge.refresh_from_db()
+    loser.refresh_from_db()
+    assert (merge.survivor, merge.proof, merge.proven_by) == (survivor, "by_hand", boss.user)
+    assert loser.survivor == survivor
+    assert AuditEntry.objects.filter(action="merge.named", actor=boss.user).exists()
+    again = boss.post(reverse("crm:merge_survivor", args=[merge.pk]), {"survivor": survivor.pk}, follow=True)
+    assert "has a survivor already" in told(again)
+
+
+@pytest.mark.parametrize("who", ["itself", "stranger", "trashed", "text"])
+def test_a_wrong_survivor_changes_nothing(crm: Connection, who: str) -> None:
+    loser = factories.contact(crm, state="merged")
+    merge = Merge.objects.create(loser=loser)
+    wrong = {
+        "itself": loser.pk,
+        "stranger": factories.contact(factories.connection()).pk,
+        "trashed": factories.contact(crm, state="trashed").pk,
+        "text": "1 OR 1=1",
+    }[who]
+    answer = login("Admins").post(reverse("crm:merge_survivor", args=[merge.pk]), {"survivor": wrong})
+    merge.refresh_from_db()
+    assert answer.status_code in (302, 404)
+    assert merge.survivor is None
+
+
+# --- outgoing changes ----------------------------------------------------------------------
+
+
+def test_a_refused_change_shows_the_words_and_goes_again(crm: Connection) -> None:
+    client = login("Sales")
+    row = change(factories.contact(crm), status=Status.REJECTED, words=HOSTILE, author=client.user)
+    for address in (reverse("crm:outgoing"), reverse("crm:outgoing_change", args=[row.pk])):
+        page = text(client.get(address))
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+        assert "<img src=x" not in page
+    answer = client.post(reverse("crm:outgoing_retry", args=[row.pk]), follow=True)
+    assert "sent again" in told(answer)
+    row.refresh_from_db()
+    assert row.status == Status.WAITING
+
+
+def test_dropping_gives_the_agreed_value_back(crm: Connection) -> None:
+    client = login("Sales")
+    contact = factories.contact(crm, stage="Hot", base={"stage": "New"})
+    row = change(contact, status=Status.REJECTED, author=client.user)
+    assert "1 field goes back" in text(client.get(reverse("crm:outgoing_change", args=[row.pk])))
+    client.post(reverse("crm:outgoing_drop", args=[row.pk]))
+    row.refresh_from_db()
+    contact.refresh_from_db()
+    assert (row.status, contact.stage) == (Status.CANCELLED, "New")
+
+
+def test_many_go_again_and_the_impossible_is_counted(crm: Connection) -> None:
+    client = login("Managers")
+    rows = [change(factories.contact(crm), status=Status.REJECTED) for _ in range(3)]
+    done = change(factories.contact(crm), status=Status.DONE)
+    address = reverse("crm:outgoing_retry_selected")
+    answer = client.post(address, {"selected": [row.pk for row in (*rows, done)]}, follow=True)
+    assert "3 changes are sent again" in told(answer)
+    assert "1 cannot be" in told(answer)
+    assert "Nothing was selected" in told(client.post(address, {"selected": "x"}, follow=True))
+
+
+def test_a_create_that_may_have_arrived_asks_a_person(crm: Connection) -> None:
+    client = login("Managers")
+    contact = factories.contact(crm, remote_id=None, family="", code="ours-1")
+    candidates = [{"family": "lead", "remote_id": "77", "name": HOSTILE, "phones": []}]
+    row = change(
+        contact,
+        operation="create",
+        status=Status.HELD,
+        sent_at=timezone.now(),
+        resolve={"candidates": candidates},
+    )
+    page = text(client.get(reverse("crm:outgoing_change", args=[row.pk])))
+    assert "Did this new contact arrive?" in page
+    assert "<script>alert(2)" not in page
+    link = reverse("crm:outgoing_link", args=[row.pk])
+    assert "not one of the contacts" in told(client.post(link, {"remote_id": "78"}, follow=True))
+    assert "record 77" in told(client.post(link, {"remote_id": "77"}, follow=True))
+    contact.refresh_from_db()
+    assert contact.remote_id == "77"
+
+
+# --- conflicts -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disputed(crm: Connection) -> Conflict:
+    contact = factories.contact(crm, stage="Hot", base={"stage": "Cold"})
+    row = change(contact, status=Status.CONFLICT)
+    return Conflict.objects.create(
+        contact=contact, change=row, field="stage", base="New", ours="Hot", theirs="Cold"
+    )
+
+
+def test_a_conflict_shows_three_values_and_takes_a_choice(disputed: Conflict) -> None:
+    client = login("Managers")
+    address = reverse("crm:conflict", args=[disputed.contact_id])
+    page = text(client.get(address))
+    for value in ("New", "Hot", "Cold", "keep ours", "take theirs"):
+        assert value in page
+    settle = reverse("crm:conflict_settle", args=[disputed.contact_id])
+    assert "Choose a side for: Stage" in told(client.post(settle, follow=True))
+    assert Conflict.objects.get().resolved_at is None
+    answer = client.post(settle, {"choice-stage": "theirs"}, follow=True)
+    assert "settled" in told(answer)
+    disputed.refresh_from_db()
+    disputed.contact.refresh_from_db()
+    assert (disputed.choice, disputed.contact.stage) == ("theirs", "Cold")
+    assert client.get(address).status_code == 404
+
+
+def test_one_row_a_contact_in_the_list(disputed: Conflict) -> None:
+    Conflict.objects.create(contact=disputed.contact, change=disputed.change, field="note")
+    page = login("Managers").get(reverse("crm:conflicts"))
+    assert page.context["page"].paginator.count == 1
+    assert "Note, Stage" in text(page)
+
+
+# --- runs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(crm: Connection) -> Run:
+    return Run.objects.create(
+        connection=crm, stream="contacts", mode="complete", status="held", absent=412,
+        details={"held": {"absent": 412, "live": 9800}},
+    )  # fmt: skip
+
+
+def test_approving_repeats_the_numbers_and_removes_nothing_itself(held: Run) -> None:
+    factories.contact(held.connection)
+    client = login("Admins")
+    page = text(client.get(reverse("crm:run", args=[held.pk])))
+    assert "Up to 412 of 9,800" in page.replace("\n", " ")
+    client.post(reverse("crm:run_approve", args=[held.pk]))
+    state = StreamState.objects.get(connection=held.connection, stream="contacts")
+    assert state.cursor["allowed"] == {"absent": 412, "run": held.pk}
+    assert Contact.objects.live().count() == 1
+    second = client.post(reverse("crm:run_approve", args=[held.pk]), follow=True)
+    assert "not held" in told(second)
+
+
+def test_dismissing_keeps_everything(held: Run) -> None:
+    client = login("Admins")
+    answer = client.post(reverse("crm:run_dismiss", args=[held.pk]), follow=True)
+    assert "stay as they are" in told(answer)
+    assert "allowed" not in StreamState.objects.get(connection=held.connection, stream="contacts").cursor
+
+
+def test_managers_see_a_held_run_but_do_not_decide_it(held: Run) -> None:
+    page = text(login("Managers").get(reverse("crm:run", args=[held.pk])))
+    assert "An administrator decides this" in page
+    assert "run_approve" not in page
+
+
+def test_a_silent_run_is_called_silent(crm: Connection) -> None:
+    then = timezone.now() - timedelta(minutes=10)
+    run = Run.objects.create(
+        connection=crm, stream="contacts", mode="complete", started_at=then, heartbeat_at=then
+    )
+    page = text(login("Managers").get(reverse("crm:run", args=[run.pk])))
+    assert "No sign of life" in page
+    assert reverse("crm:run_progress", args=[run.pk]) not in page
+
+
+# --- unreadable ----------------------------------------------------------------------------
+
+
+def test_the_sample_of_an_unreadable_record_is_masked_and_escaped(crm: Connection) -> None:
+    row = Quarantine.objects.create(
+        connection=crm, stream="contacts", fingerprint="1", reason=HOSTILE,
+        sample='{"phone": "0934890883", "email": "an@example.vn", "apikey": "sandbox-antcrm-key", "n": "<b>"}',
+    )  # fmt: skip
+    page = text(login("Admins").get(reverse("crm:unreadable_record", args=[row.pk])))
+    for secret in ("0934890883", "an@example.vn", "sandbox-antcrm-key", "<b>", "<img src=x"):
+        assert secret not in page
+
+
+# --- all lists -----------------------------------------------------------------------------
+
+
+def fill(crm: Connection, number: int, author: Any) -> None:
+    for _ in range(number):
+        gone = factories.contact(crm, values={"name": HOSTILE}, state="trashed")
+        Tombstone.objects.create(contact=gone, evidence="listed", snapshot=gone.values())
+        loser, kept = factories.contact(crm, state="merged"), factories.contact(crm, values={"name": HOSTILE})
+        Merge.objects.create(loser=loser, survivor=kept, proof="proven", snapshot=loser.values())
+        row = change(kept, status=Status.CONFLICT, author=author)
+        Conflict.objects.create(contact=kept, change=row, field="stage", base=HOSTILE, ours="a", theirs="b")
+        Run.objects.create(connection=crm, stream="contacts", mode="complete", status="ok")
+        Quarantine.objects.create(
+            connection=crm, stream="contacts", fingerprint=str(Quarantine.objects.count()), reason=HOSTILE
+        )
+
+
+@pytest.mark.parametrize("name", ["trash", "merges", "outgoing", "conflicts", "runs", "unreadable"])
+def test_a_list_costs_the_same_for_3_rows_and_30(crm: Connection, name: str) -> None:
+    client = login("Admins")
+    client.get("/")  # sessions and content types are warm
+    counts = []
+    for number in (3, 27):
+        fill(crm, number, client.user)
+        cache.clear()
+        with CaptureQueriesContext(database) as queries:
+            page = client.get(reverse(f"crm:{name}"))
+        counts.append(len(queries))
+        assert page.status_code == 200
+    assert counts[0] == counts[1] <= 15
+    assert "<img src=x" not in text(page)
+    assert "<script>alert" not in text(page)
+    assert "49" not in page.context["table"].as_html(page.wsgi_request).partition("{{7")[0][-3:]
+
+
+@pytest.mark.parametrize("name", ["trash", "merges", "outgoing", "runs", "unreadable"])
+def test_a_filter_swaps_only_the_list(crm: Connection, name: str) -> None:
+    client = login("Admins")
+    part = client.get(reverse(f"crm:{name}"), headers={"HX-Request": "true", "HX-Target": "list"})
+    assert text(part).lstrip().startswith('<section id="list"')
+    whole = client.get(reverse(f"crm:{name}"), {"connection": crm.pk})
+    assert [pill["value"] for pill in whole.context["pills"]] == ["AntCRM main"]
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "999999", "x", "1.5"])
+def test_odd_page_numbers_show_the_first_page(crm: Connection, page: str) -> None:
+    answer = login("Admins").get(reverse("crm:runs"), {"page": page, "status": "nonsense", "connection": "x"})
+    assert answer.status_code == 200
+
+
+# --- connections ---------------------------------------------------------------------------
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "AntCRM two",
+        "vendor": "antcrm",
+        "base_url": "http://127.0.0.1:1/antcrm",
+        "is_active": "on",
+        "requests_per_second": "5",
+        "parallel_requests": "2",
+        "credential_api_key": "a-long-secret-for-tests",
+        "streams-TOTAL_FORMS": "0",
+        "streams-INITIAL_FORMS": "0",
+        **changes,
+    }
+
+
+ADD = "admin:crm_bridge_connection_add"
+CHANGE = "admin:crm_bridge_connection_change"
+
+
+def test_a_connection_is_made_and_its_secret_never_shown() -> None:
+    client = login("Admins")
+    assert client.post(reverse(ADD), form()).status_code == 302
+    row = Connection.objects.get(name="AntCRM two")
+    assert row.credentials == {"api_key": "a-long-secret-for-tests"}
+    assert row.streams.count() == 3
+    page = text(client.get(reverse(CHANGE, args=[row.pk])))
+    assert "a-long-secret" not in page
+    assert "…ests" in page
+    assert "Leave blank to keep it" in page
+    entry = AuditEntry.objects.get(action="connection.create")
+    assert "a-long-secret" not in str(entry.data)
+
+
+def test_a_blank_secret_keeps_what_is_stored() -> None:
+    row = factories.connection(credentials={"api_key": "stored-secret-of-tests"})
+    client = login("Admins")
+    data = form(name=row.name, base_url=row.base_url, credential_api_key="", requests_per_second="9")
+    assert client.post(reverse(CHANGE, args=[row.pk]), data).status_code == 302
+    row.refresh_from_db()
+    assert row.credentials == {"api_key": "stored-secret-of-tests"}
+    assert row.requests_per_second == 9
+
+
+def test_another_host_asks_for_the_secret_again() -> None:
+    """Else an admin could send a key he never saw to a host of his own."""
+    row = factories.connection(credentials={"api_key": "stored-secret-of-tests"})
+    client = login("Admins")
+    for elsewhere in ("https://evil.example.com", "http://127.0.0.1:2/antcrm"):
+        data = form(name=row.name, base_url=elsewhere, credential_api_key="")
+        answer = client.post(reverse(CHANGE, args=[row.pk]), data)
+        assert answer.status_code == 200
+        assert "Enter it again" in text(answer)
+        row.refresh_from_db()
+        assert row.base_url == "http://127.0.0.1:1/antcrm"
+    data["credential_api_key"] = "another-secret"
+    assert client.post(reverse(CHANGE, args=[row.pk]), data).status_code == 302
+    row.refresh_from_db()
+    assert row.credentials == {"api_key": "another-secret"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("base_url", "http://crm.example.com", "must begin with https"),
+        ("base_url", "https://user:pw@crm.example.com", "must not hold a user name"),
+        ("base_url", "javascript:alert(1)", "must look like"),
+        ("credential_api_key", "", "This system needs it"),
+        ("requests_per_second", "-1", "From 0"),
+        ("parallel_requests", "0", "From 1 to 16"),
+    ],
+)
+def test_wrong_settings_are_refused_in_words(field: str, value: str, words: str) -> None:
+    answer = login("Admins").post(reverse(ADD), form(**{field: value}))
+    assert answer.status_code == 200
+    assert words in text(answer)
+    assert not Connection.objects.exists()
+
+
+def test_extra_fields_of_a_post_change_nothing(crm: Connection) -> None:
+    client = login("Admins")
+    data = form(
+        name=crm.name,
+        base_url=crm.base_url,
+        vendor="other",
+        credentials='{"api_key":"x"}',
+        measured='{"x":1}',
+    )
+    client.post(reverse(CHANGE, args=[crm.pk]), {**data, "credential_api_key": ""})
+    crm.refresh_from_db()
+    assert crm.vendor == "antcrm"
+    assert crm.measured == {}
+    assert crm.credentials == {"api_key": "sandbox-antcrm-key"}
+
+
+def test_a_connection_with_contacts_stays(crm: Connection) -> None:
+    factories.contact(crm)
+    client = login("Admins")
+    address = reverse("admin:crm_bridge_connection_delete", args=[crm.pk])
+    assert client.post(address, {"post": "yes"}).status_code == 403
+    unused = factories.connection()
+    client.post(reverse("admin:crm_bridge_connection_delete", args=[unused.pk]), {"post": "yes"})
+    assert list(Connection.objects.all()) == [crm]
+
+
+def test_the_form_opens_when_no_key_reads_the_secret(crm: Connection, settings: Any) -> None:
+    settings.CREDENTIAL_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="]
+    client = login("Admins")
+    assert client.get(reverse("admin:crm_bridge_connection_changelist")).status_code == 200
+    assert client.get(reverse(CHANGE, args=[crm.pk])).status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_intervals_are_kept_per_stream_and_audited(crm: Connection) -> None:
+    client = login("Admins")
+    data = form(name=crm.name, base_url=crm.base_url, credential_api_key="")
+    states = list(crm.streams.order_by("stream"))
+    data |= {"streams-TOTAL_FORMS": str(len(states)), "streams-INITIAL_FORMS": str(len(states))}
+    for number, state in enumerate(states):
+        data |= {
+            f"streams-{number}-id": state.pk,
+            f"streams-{number}-connection": crm.pk,
+            f"streams-{number}-every": "300",
+            f"streams-{number}-complete_at": "",
+        }
+    data["streams-0-every"] = "5"
+    assert "At least 30 seconds" in text(client.post(reverse(CHANGE, args=[crm.pk]), data))
+    data["streams-0-every"] = "60"
+    assert client.post(reverse(CHANGE, args=[crm.pk]), data).status_code == 302
+    assert sorted(crm.streams.values_list("every", flat=True)) == [60, 300, 300]
+    assert AuditEntry.objects.filter(action="connection.schedule").exists()
+
+
+def test_check_now_says_in_plain_words_how_it_went(sandbox: Any) -> None:
+    client = login("Admins")
+    good = factories.connection(base_url=sandbox.base(), credentials={"api_key": sandbox.key})
+    page = text(client.post(reverse("crm:connection_check", args=[good.pk]), headers={"HX-Request": "true"}))
+    assert "accepts the key" in page
+    bad = factories.connection(base_url=sandbox.base(), credentials={"api_key": "wrong-key-of-tests"})
+    page = text(client.post(reverse("crm:connection_check", args=[bad.pk]), headers={"HX-Request": "true"}))
+    assert "bo-bad" in page
+    assert "wrong-key-of-tests" not in page
+    assert ConnectionHealth.objects.get(connection=bad).needs_attention
+    assert AuditEntry.objects.filter(action="connection.check").count() == 2
+
+
+def test_the_capability_table_tells_what_is_unproven(crm: Connection) -> None:
+    page = text(login("Admins").get(reverse(CHANGE, args=[crm.pk])))
+    for words in ("What AntCRM can do", "unproven", "cannot", "up to 100 in one request"):
+        assert words in page
