@@ -216,8 +216,8 @@ def test_a_connection_that_is_off_is_not_pulled(crm: Connection, rung: list[Any]
 
 def test_trash_shows_who_when_and_the_last_values(crm: Connection) -> None:
     gone = factories.contact(
-        crm, values={"name": "Nguyễn Văn An", "phones": [{"value": "0934890883", "type": ""}]}, state="trashed",
-        stage="Hot",
+        crm, values={"name": "Nguyễn Văn An", "phones": [{"value": "0934890883", "type": ""}]},
+        state="trashed", stage="Hot",
     )  # fmt: skip
     stone = Tombstone.objects.create(
         contact=gone, evidence="listed", trashed_by="boss@example.vn", snapshot=gone.values(),
@@ -251,7 +251,7 @@ def test_a_person_names_the_survivor(crm: Connection) -> None:
     boss = login("Admins")
     page = boss.get(reverse("crm:merge", args=[merge.pk]))
     assert [contact.pk for contact in page.context["candidates"]] == [survivor.pk]
-    assert [row["label"] for row in page.context["rows"] if row["differs"]][0] == "Name"
+    assert next(row["label"] for row in page.context["rows"] if row["differs"]) == "Name"
     answer = boss.post(reverse("crm:merge_survivor", args=[merge.pk]), {"survivor": survivor.pk}, follow=True)
     assert "merged into An" in told(answer)
     merge.refresh_from_db()
@@ -427,7 +427,7 @@ def test_a_silent_run_is_called_silent(crm: Connection) -> None:
 def test_the_sample_of_an_unreadable_record_is_masked_and_escaped(crm: Connection) -> None:
     row = Quarantine.objects.create(
         connection=crm, stream="contacts", fingerprint="1", reason=HOSTILE,
-        sample='{"phone": "0934890883", "email": "an@example.vn", "apikey": "sandbox-antcrm-key", "n": "<b>"}',
+        sample='{"phone": "0934890883", "email": "an@example.vn", "apikey": "sandbox-antcrm-key", "n":"<b>"}',
     )  # fmt: skip
     page = text(login("Admins").get(reverse("crm:unreadable_record", args=[row.pk])))
     for secret in ("0934890883", "an@example.vn", "sandbox-antcrm-key", "<b>", "<img src=x"):
