@@ -36,7 +36,7 @@ def pull_stream(
     if asked_by_id is None and asked not in pull.due_streams(timezone.now()):
         return {"skipped": "not due"}
     connection = Connection.objects.get(pk=connection_id)
-    user = get_user_model().objects.filter(pk=asked_by_id).first()
+    user = get_user_model().objects.filter(pk=asked_by_id or 0).first()
     try:
         run = pull.pull(connection, stream, mode=mode, asked_by=user)
     except pull.Busy:

@@ -100,7 +100,7 @@ def test_a_bulk_answer_that_does_not_fit_makes_no_duplicates(sandbox, connection
     check_exact(sandbox, connection, marker, 25)
     assert Contact.objects.filter(remote_id=None).count() == 0
     for contact in Contact.objects.filter(name__startswith=marker):
-        assert sandbox.contact(kind="lead", id=contact.remote_id)["name"] == contact.name
+        assert str(sandbox.contact(code=contact.code)["leadId"]) == contact.remote_id
 
 
 @pytest.mark.parametrize("fault", ["cut_after", "cut_before", "truncate", "html"])

@@ -281,7 +281,7 @@ def test_a_bad_answer_to_a_bulk_item_is_never_believed(connection, crm, staff, m
     push.push_due()
     assert len(crm.records) == 2
     for contact in Contact.objects.all():
-        assert crm.records[contact.remote_id].name == contact.name
+        assert crm.codes[contact.code] == contact.remote_id
 
 
 def test_no_connection_starves_another(mirror, crm, connection, staff):

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from backoffice.remote.errors import OutcomeUnknown, Rejected
-from crm_bridge.models import Contact, ContactChange
+from backoffice.remote.errors import OutcomeUnknown, RateLimited, Rejected
+from crm_bridge.models import ConnectionHealth, Contact, ContactChange
 from crm_bridge.services import contacts, push, resolve
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +140,25 @@ def test_a_similar_one_is_shown_and_can_be_linked(known, crm, new, staff):
     contact.refresh_from_db()
     assert contact.remote_id == candidate["remote_id"]
     assert len(crm.writes) == 0
+
+
+def test_an_unclear_create_stays_unclear_and_as_it_was_sent(known, crm, new, staff):
+    """A look-up that is not answered makes it neither editable nor fit to be sent again."""
+    contact = new()
+    crm.faults = [APPLIED]
+    push.push_due(limit=1)
+    crm.read_error = RateLimited("slow down")
+    push.push_due()
+    change = contact.changes.get()
+    assert (change.status, change.sent_at is not None) == (Status.UNKNOWN, True)
+    contacts.edit(contact=contact, changes={"name": "Ân"}, by=staff)
+    change.refresh_from_db()
+    assert change.new["name"] == "An"
+    crm.read_error = None
+    ConnectionHealth.objects.update(open_until=None)
+    ContactChange.objects.update(not_before="2020-01-01T00:00:00Z")
+    push.push_due()
+    assert (named(crm), named(crm, "Ân")) == (0, 1)
 
 
 def test_edits_made_meanwhile_wait_for_the_answer_and_then_go(known, crm, new, staff, settings):
