@@ -34,6 +34,17 @@ class OfferedFilter(filters.CharFilter):
         super().__init__(field_name=column, label=label, widget=OfferedSelect(column), max_length=254)
 
 
+class AnyTags(filters.fields.MultipleChoiceField):
+    """More tags may exist than are offered; an unknown one simply matches nobody."""
+
+    def valid_value(self, value: Any) -> bool:
+        return True
+
+
+class TagFilter(filters.MultipleChoiceFilter):
+    field_class = AnyTags
+
+
 def _connections() -> list[tuple[int, str]]:
     return list(choices.connection_names().items())
 
@@ -58,9 +69,7 @@ class ContactFilter(filters.FilterSet):
     )
     kind = filters.ChoiceFilter(label=_("Kind"), choices=Contact.Kind.choices, empty_label=_("any"))
     stage = OfferedFilter("stage", _("Stage"))
-    tag = filters.MultipleChoiceFilter(
-        label=_("Tags"), choices=_tags, method="with_tags", widget=forms.CheckboxSelectMultiple
-    )
+    tag = TagFilter(label=_("Tags"), choices=_tags, method="with_tags", widget=forms.CheckboxSelectMultiple)
     responsible = OfferedFilter("responsible", _("Responsible"))
     source = OfferedFilter("source", _("Source"))
     connection = filters.ChoiceFilter(

@@ -51,7 +51,9 @@ def preview(file: BinaryIO, name: str, *, connection: Connection, kind: str) -> 
     """What an import of this file would create, and what is wrong with it."""
     table = _table(file, name)
     header = [str(cell).strip().lower() for cell in next(table, [])]
-    if not any(header):
+    while header and not header[-1]:  # a sheet is padded to the widest that is read
+        header.pop()
+    if not header:
         raise Unreadable(_("The file is empty: its first row must name the columns."))
     if len(header) > MOST_COLUMNS:
         raise Unreadable(_("The file has more than %d columns.") % MOST_COLUMNS)

@@ -1,12 +1,12 @@
 """Hits marked in what is shown, whatever way they were written. Output is escaped."""
 
-from collections.abc import Callable
+import re
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from crm_bridge.folding import fold
-from crm_bridge.search import Search
+from crm_bridge.search import BOUNDARIES, Search
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
@@ -34,28 +34,34 @@ class Marker:
 
     def text(self, text: str) -> SafeString:
         """A name or an e-mail with the words of the search marked."""
-        return self._marked(text, _letters) if self.search else escape(text)
+        if not self.search:
+            return escape(text)
+        plain, places = _letters(text)
+        phrase, *words = self.search.marks
+        spans = _spans(plain, phrase) or [span for word in words for span in _spans(plain, word)]
+        return _wrapped(text, spans, places)
 
     def phone(self, text: str) -> SafeString:
         """A phone as shown with the digits of the search marked."""
-        return self._marked(text, _digits) if self.search else escape(text)
-
-    def _marked(self, text: str, read: Callable[[str], tuple[str, list[int]]]) -> SafeString:
-        plain, places = read(text)
-        hit: set[int] = set()
-        for mark in self.search.marks:
-            if read is _digits and not mark.isdigit():
-                continue
-            start = plain.find(mark)
-            while start >= 0:
-                hit.update(range(places[start], places[start + len(mark) - 1] + 1))
-                start = plain.find(mark, start + 1)
-            if hit and mark == self.search.folded:
-                break
-        return _wrapped(text, hit)
+        if not self.search:
+            return escape(text)
+        plain, places = _digits(text)
+        spans = [span for mark in self.search.marks if mark.isdigit() for span in _found(plain, mark)]
+        return _wrapped(text, spans, places)
 
 
-def _wrapped(text: str, hit: set[int]) -> SafeString:
+def _found(plain: str, mark: str) -> list[tuple[int, int]]:
+    return [(hit.start(), hit.start() + len(mark)) for hit in re.finditer(f"(?={re.escape(mark)})", plain)]
+
+
+def _spans(plain: str, mark: str) -> list[tuple[int, int]]:
+    """Hits where words begin, as the search prefers them; else wherever they are."""
+    spans = _found(plain, mark)
+    return [span for span in spans if span[0] == 0 or plain[span[0] - 1] in BOUNDARIES] or spans
+
+
+def _wrapped(text: str, spans: list[tuple[int, int]], places: list[int]) -> SafeString:
+    hit = {place for start, end in spans for place in range(places[start], places[end - 1] + 1)}
     if not hit:
         return escape(text)
     parts, open_mark = [], False

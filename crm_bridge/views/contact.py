@@ -2,12 +2,10 @@
 
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
@@ -16,13 +14,15 @@ from backoffice.pages import Page
 from crm_bridge.labels import field_label
 from crm_bridge.models import Contact, ContactChange, ContactPhone
 from crm_bridge.phones import display
+from crm_bridge.services import push
+from crm_bridge.services.access import open_conflicts_for
 from crm_bridge.tables.contacts import open_change_status, state_words
 from crm_bridge.timeline import timeline
 from crm_bridge.validation import EMAIL
 
 RAW = "crm_bridge.export_contact"
 """Whoever may carry contacts out of the house may also read them as the CRM sent them."""
-RECEIPTS_FOR = timedelta(hours=24)
+MOVING = (ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN)
 TIMELINE_PAGE = 30
 SAME_PHONE = 10
 
@@ -68,17 +68,17 @@ class ContactPage(OfContact):
             contact=contact,
             tabs=tabs,
             tab=tab,
-            state=state_words(contact.state, contact.change),
             phones=phones_shown(contact),
             emails=[(row, bool(EMAIL.fullmatch(row.value))) for row in contact.emails.all()],
-            receipts=receipts(contact),
             conflicts=contact.conflicts.filter(resolved_at__isnull=True).count(),
+            can_settle=open_conflicts_for(user).filter(contact=contact).exists(),
             deleting=contact.changes.filter(operation="delete", status__in=ContactChange.OPEN).exists(),
             tombstone=contact.tombstones.filter(lifted_at__isnull=True).first() if not live else None,
             merge=getattr(contact, "merge", None) if not live else None,
             can_edit=user.has_perm("crm_bridge.change_contact"),  # type: ignore[union-attr]
             can_delete=user.has_perm("crm_bridge.delete_contact"),  # type: ignore[union-attr]
             why_not_edit=why_not_edit(contact),
+            **receipt_context(contact),
             **self._tab(tab),
             **kwargs,
         )
@@ -106,12 +106,7 @@ class Receipt(OfContact):
     template_name = "crm_bridge/contacts/receipt.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {
-            "contact": self.contact,
-            "receipts": receipts(self.contact),
-            "state": state_words(self.contact.state, self.contact.change),
-            "swapped": True,
-        }
+        return {"contact": self.contact, "swapped": True, **receipt_context(self.contact)}
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         if not self.request.htmx:  # type: ignore[attr-defined]
@@ -122,18 +117,15 @@ class Receipt(OfContact):
 # --- what the page shows -----------------------------------------------------------------
 
 
-def receipts(contact: Contact) -> dict[str, Any]:
-    """The open changes and the last one that got through; ``busy`` while any can still move by itself."""
-    changes = contact.changes.select_related("author").order_by("-pk")
-    opened = list(changes.filter(status__in=ContactChange.OPEN))
-    recent = changes.filter(finished_at__gte=timezone.now() - RECEIPTS_FOR)
-    last = recent.filter(status=ContactChange.Status.DONE).order_by("-finished_at").first()
-    moving = {ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN}
-    lines = [
-        {"change": change, "fields": ", ".join(field_label(name) for name in change.new)}
-        for change in (opened or ([last] if last else []))
-    ]
-    return {"lines": lines, "busy": any(change.status in moving for change in opened)}
+def receipt_context(contact: Any) -> dict[str, Any]:
+    """What has become of the last edit; ``busy`` while it can still move by itself."""
+    receipt = push.receipt(contact)
+    return {
+        "receipt": receipt,
+        "receipt_fields": ", ".join(field_label(name) for name in receipt.change.new) if receipt else "",
+        "busy": bool(receipt) and receipt.state in MOVING,
+        "state": state_words(contact.state, contact.change),
+    }
 
 
 def why_not_edit(contact: Contact) -> str:

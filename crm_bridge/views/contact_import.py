@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import get_user_model
 from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -118,7 +119,7 @@ class Confirm(Guarded):
     @staticmethod
     def _create(connection: Connection, rows: list[Any], nonce: str, user: Any) -> bool:
         with transaction.atomic():
-            type(user).objects.select_for_update().get(pk=user.pk)
+            get_user_model().objects.select_for_update().get(pk=user.pk)  # one import of one person at a time
             mine = AuditEntry.objects.filter(
                 action="contact.import", object_type=user._meta.label_lower, object_id=str(user.pk)
             )

@@ -66,8 +66,9 @@ def _person(
     live = rng.random() < 0.97
     yield Contact(
         pk=pk, connection_id=owner, family="lead" if pk % 4 == 0 else "customer", remote_id=str(pk),
-        kind=["lead", "contact", "contact", "account"][pk % 4], name=name, state="live" if live else "trashed",
-        stage=rng.choices(STAGES, [30, 25, 15, 10, 8, 7, 5])[0], source=rng.choice(SOURCES),
+        kind=["lead", "contact", "contact", "account"][pk % 4], name=name,
+        state="live" if live else "trashed", source=rng.choice(SOURCES),
+        stage=rng.choices(STAGES, [30, 25, 15, 10, 8, 7, 5])[0],
         responsible=f"user{rng.randrange(25)}@example.vn", raw='{"id": 1}', touched_at=touched,
         search_text=search_text(name, phones, emails), remote_created_at=touched, remote_updated_at=touched,
     )  # fmt: skip
