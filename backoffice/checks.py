@@ -172,7 +172,7 @@ def _database_errors(alias: str) -> Iterator[CheckMessage]:
                 )
             return
         wanted = {"journal_mode": "wal", "busy_timeout": 20_000, "synchronous": 1, "foreign_keys": 1}
-        if connection.is_in_memory_db():
+        if ":memory:" in str(connection.settings_dict["NAME"]):
             del wanted["journal_mode"]
         for pragma, value in wanted.items():
             cursor.execute(f"PRAGMA {pragma}")

@@ -1,7 +1,7 @@
 """Credentials at rest: one encrypted model field."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -10,8 +10,13 @@ from django.db import models
 
 PREFIX = "f1:"
 
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Any]
+else:
+    _TextField = models.TextField
 
-class EncryptedJSONField(models.TextField):
+
+class EncryptedJSONField(_TextField):
     """A dict kept encrypted (Fernet, keys of ``settings.CREDENTIAL_KEYS``, newest first).
 
     A value that no key decrypts raises ``cryptography.fernet.InvalidToken``:

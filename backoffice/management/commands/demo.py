@@ -107,7 +107,7 @@ class Command(BaseCommand):
         flags = [f"--{name}={options[name.replace('-', '_')]}" for name in ("seed", "contacts", "latency-ms")]
         port = free_port(options["sandbox_port"])
         self.start("sandbox", "-m", "backoffice.sandbox", f"--port={port}", *flags, heard=lines.put)
-        said = []
+        said: list[str] = []
         try:
             while not said or " listening on " not in said[-1]:
                 said.append(lines.get(timeout=START_SECONDS))
