@@ -8,7 +8,7 @@ transaction is open while pages are fetched.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from backoffice.sync.quarantine import Shelf
 
 BATCH = 1000
 """Elements compared and written together."""
-ROWS_AHEAD = 2500
+ROWS_AHEAD = 1000
 """Read ahead while a batch is written, as pages in flight or waiting."""
 MAX_PAGES = 200_000
 FILTER_SLACK = timedelta(days=2)
@@ -55,6 +55,8 @@ class Entry:
     """Before the page was asked for: how old the evidence may be."""
     updated_at: datetime | None = None
     prepared: Any = None
+    problem: str = ""
+    """Why it cannot be read."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ class _Page:
     position: Position
     asked_at: datetime
     body: bytes
-    next: Position | None = None
+    raw: RawPage | None = None
+    entries: list[Entry] | None = None
 
 
 class Pull:
@@ -131,6 +134,7 @@ class Pull:
         self._save_place, self._progress = save_place, progress
         self._batch: list[Entry] = []
         self._walking: Walk | None = None
+        self._eager = False
         self._since: datetime | None = None
         self._use_marks = True
         self.changed_pages = 0
@@ -160,9 +164,13 @@ class Pull:
     def _walk(self, walk: Walk, place: Place) -> None:
         self._walking = walk
         self.marks.start(walk.key, self.sink.dirty() if self._use_marks else set())
+        known = self.marks.pages() if self._use_marks else 0
+        # with nothing to compare pages with, they are read where they were fetched: the threads
+        # work while this one waits for the database
+        self._eager = walk.numbered and not known
         watch = PageWatch(MAX_PAGES)
         empty, total, first, largest = 0, None, True, 0
-        with closing(self._pages(walk, place)) as pages:
+        with closing(self._pages(walk, place, known)) as pages:
             for page in pages:
                 self.run.requests += 1
                 rows, problem_free, raw = 0, True, None
@@ -173,7 +181,7 @@ class Pull:
                     self.run.unchanged += rows
                 else:
                     raw = self._split(walk, page)
-                    page.next, total = raw.next, raw.total if raw.total is not None else total
+                    total = raw.total if raw.total is not None else total
                     rows = len(raw.items)
                     keys, problem_free = self._collect(raw, page)
                 empty = 0 if rows else empty + 1
@@ -186,7 +194,7 @@ class Pull:
                     largest = max(largest, rows)
                 if raw is not None and self._use_marks and (rows or self.marks.has(page.ordinal)):
                     self.changed_pages += self.marks.put(page.ordinal, digest, keys, problem_free)
-                place.ordinal, place.position = page.ordinal + 1, page.next
+                place.ordinal, place.position = page.ordinal + 1, raw.next if raw else None
                 if total is not None:
                     self.run.expected = max(self.run.expected or 0, total)
                 if self._ended(walk, raw, place, empty, total, largest):
@@ -220,19 +228,25 @@ class Pull:
 
     # --- pages -----------------------------------------------------------------------------
 
-    def _pages(self, walk: Walk, place: Place) -> Generator[_Page, None, None]:
-        return self._numbered(walk, place) if walk.numbered else self._by_token(walk, place)
+    def _pages(self, walk: Walk, place: Place, known: int) -> Generator[_Page, None, None]:
+        return self._numbered(walk, place, known) if walk.numbered else self._by_token(walk, place)
 
-    def _numbered(self, walk: Walk, place: Place) -> Generator[_Page, None, None]:
+    def _numbered(self, walk: Walk, place: Place, known: int) -> Generator[_Page, None, None]:
         """In rounds, so that a short list is not asked for dozens of pages it does not have."""
         first = int(walk.first)
 
         def fetch(ordinal: int) -> _Page:
             asked_at = timezone.now()
-            return _Page(ordinal, first + ordinal, asked_at, walk.fetch(first + ordinal))
+            page = _Page(ordinal, first + ordinal, asked_at, walk.fetch(first + ordinal))
+            if self._eager:
+                with suppress(BadResponse):  # said again, and dealt with, when its turn comes
+                    page.raw = walk.split(page.body)
+                    page.entries = [self._entry(item, asked_at) for item in page.raw.items]
+                    for entry in page.entries:
+                        self._understand(walk, entry)
+            return page
 
         start, end = place.ordinal, walk.empty_pages_at_end
-        known = self.marks.pages() if self._use_marks else 0
         size = max(1 + end, known + end - start)
         while True:
             threads = min(self._parallel, size)
@@ -247,35 +261,52 @@ class Pull:
             asked_at = timezone.now()
             page = _Page(ordinal, position, asked_at, walk.fetch(position))
             yield page
-            if page.next is None:
+            if page.raw is None or page.raw.next is None:
                 return
-            position, ordinal = page.next, ordinal + 1
+            position, ordinal = page.raw.next, ordinal + 1
 
     def _split(self, walk: Walk, page: _Page) -> RawPage:
         """Cut a page; one that came damaged is asked for once more."""
-        try:
-            return walk.split(page.body)
-        except BadResponse:
-            self.run.requests += 1
-            page.asked_at = timezone.now()
-            page.body = walk.fetch(page.position)
-            return walk.split(page.body)
+        if page.raw is None:
+            try:
+                page.raw = walk.split(page.body)
+            except BadResponse:
+                self.run.requests += 1
+                page.asked_at = timezone.now()
+                page.body = walk.fetch(page.position)
+                page.raw = walk.split(page.body)
+        return page.raw
 
     def _collect(self, raw: RawPage, page: _Page) -> tuple[str, bool]:
         """Put the elements of a page into the batch; returns its keys and whether all have one."""
-        keys, problem_free = [], True
-        for item in raw.items:
-            problem = item.problem or _id_problem(item)
-            if problem:
-                problem_free = False
-                self._set_aside(item, problem)
-                continue
-            content = orjson.dumps(item.raw, option=orjson.OPT_SORT_KEYS)
-            key = f"{item.family} {item.remote_id}"
-            keys.append(key)
-            entry = Entry(key, item, xxh3_128_hexdigest(content, self._version), content, page.asked_at)
-            self._batch.append(entry)
-        return "\n".join(keys), problem_free
+        entries = page.entries
+        if entries is None:
+            entries = [self._entry(item, page.asked_at) for item in raw.items]
+        keyed = [entry for entry in entries if entry.key]
+        for entry in entries:
+            if not entry.key:
+                self._set_aside(entry)
+        self._batch += keyed
+        return "\n".join([entry.key for entry in keyed]), len(keyed) == len(entries)
+
+    def _entry(self, item: RawItem, asked_at: datetime) -> Entry:
+        """An element with its hash; without a key where it has no usable id."""
+        if problem := item.problem or _id_problem(item):
+            return Entry("", item, "", b"", asked_at, problem=problem)
+        content = orjson.dumps(item.raw, option=orjson.OPT_SORT_KEYS)
+        content_hash = xxh3_128_hexdigest(content, self._version)
+        return Entry(f"{item.family} {item.remote_id}", item, content_hash, content, asked_at)
+
+    def _understand(self, walk: Walk, entry: Entry) -> None:
+        """Map an element and build its rows, once. Pure, so any thread may do it."""
+        if entry.prepared is not None or entry.problem:
+            return
+        try:
+            self.sink.prepare(entry, walk.read(entry.item))
+        except Unreadable as error:
+            entry.problem = str(error)
+        except _UNMAPPABLE as error:
+            entry.problem = f"cannot be read ({type(error).__name__})"
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -324,20 +355,16 @@ class Pull:
 
     def _prepare(self, entry: Entry) -> bool:
         assert self._walking is not None
-        try:
-            self.sink.prepare(entry, self._walking.read(entry.item))
-        except Unreadable as error:
-            self._set_aside(entry.item, str(error))
-        except _UNMAPPABLE as error:
-            self._set_aside(entry.item, f"cannot be read ({type(error).__name__})")
-        else:
-            self._shelf.readable(entry.item)
-            return True
-        return False
+        self._understand(self._walking, entry)
+        if entry.problem:
+            self._set_aside(entry)
+            return False
+        self._shelf.readable(entry.item)
+        return True
 
-    def _set_aside(self, item: RawItem, reason: str) -> None:
+    def _set_aside(self, entry: Entry) -> None:
         self.run.rejected += 1
-        self._shelf.put(item, reason)
+        self._shelf.put(entry.item, entry.problem)
 
 
 def _not_older(entry: Entry, before: Entry) -> bool:

@@ -118,9 +118,11 @@ def pull(job: dict[str, Any]) -> dict[str, Any]:
     set_up()
     from django.db import connection as database
 
+    from crm_bridge.services.connecting import connect_to
     from crm_bridge.services.pull import pull as run_pull
 
     connection = connection_row(job)
+    connect_to(connection).close()  # a worker has loaded its code before
     if job.get("warm"):
         run_pull(connection, "contacts", mode=job["mode"])
     writes: list[str] = []

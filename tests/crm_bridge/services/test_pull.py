@@ -79,6 +79,7 @@ def test_bulk_and_single_writer_store_the_same(account: Account) -> None:
         f.name for f in Contact._meta.concrete_fields if f.name not in ("id", "content_hash", "created_at")
     ]
     before = Contact.objects.values(*columns).get(remote_id="7")
+    phones = ContactPhone.objects.filter(contact__remote_id="7").values("type", "value", "e164", "position")
     bulk_phones = list(phones.all())
     contact = account.contact(7)
     ContactChange.objects.create(
