@@ -11,7 +11,8 @@ from crm_bridge.search import BOUNDARIES, Search
 
 def _letters(text: str) -> tuple[str, list[int]]:
     """Folded text and, for each of its characters, where it stands in the original."""
-    folded, places = [], []
+    folded: list[str] = []
+    places: list[int] = []
     for place, char in enumerate(text):
         plain = " " if char.isspace() else fold(char)
         if plain == " " and (not folded or folded[-1] == " "):

@@ -123,7 +123,7 @@ def receipt_context(contact: Any) -> dict[str, Any]:
     return {
         "receipt": receipt,
         "receipt_fields": ", ".join(field_label(name) for name in receipt.change.new) if receipt else "",
-        "busy": bool(receipt) and receipt.state in MOVING,
+        "busy": receipt is not None and str(receipt.state) in MOVING,
         "state": state_words(contact.state, contact.change),
     }
 

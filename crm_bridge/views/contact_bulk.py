@@ -196,7 +196,7 @@ class Export(OfSelected):
             "download": True,
         }
 
-    def _file(self, contacts: QuerySet[Contact]) -> HttpResponse | StreamingHttpResponse:
+    def _file(self, contacts: QuerySet[Contact]) -> Any:
         user: Any = self.request.user
         format = self.request.POST.get("format", "")
         if format not in exports.FORMATS:

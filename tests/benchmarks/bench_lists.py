@@ -34,10 +34,11 @@ def main() -> None:
     if options.fill:
         from django.core.management import call_command
 
-        from tests.benchmarks.contact_rows import fill
+        from tests.benchmarks.contact_rows import fill, settle
 
         call_command("migrate", verbosity=0)
         fill(options.fill)
+        settle()
     run(options.repeat, options.stock_repeat)
 
 

@@ -44,15 +44,18 @@ def fill(count: int, *, seed: int = 7) -> None:
         with transaction.atomic():
             for model, batch in rows.items():
                 _insert(model, batch)
-    with database.cursor() as cursor:
-        if database.vendor == "postgresql":
+    if database.vendor == "postgresql":
+        with database.cursor() as cursor:
             cursor.execute(
                 "SELECT setval(pg_get_serial_sequence('crm_bridge_contact', 'id'), max(id))"
                 " FROM crm_bridge_contact"
             )
-            cursor.execute("VACUUM ANALYZE")
-        else:
-            cursor.execute("ANALYZE")
+
+
+def settle() -> None:
+    """Statistics and visibility as a database has them that has been running for a while."""
+    with database.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if database.vendor == "postgresql" else "ANALYZE")
 
 
 def _person(

@@ -186,12 +186,15 @@ def test_the_number_of_rows_does_not_change_the_number_of_queries():
 def hostile(account):
     values = {
         "name": HOSTILE,
-        "phones": [{"value": "javascript:alert(1)0", "type": HOSTILE}, {"value": "0934890883", "type": ""}],
-        "emails": [{"value": "javascript:alert(1)@x", "type": HOSTILE}],
+        "phones": [
+            {"value": "javascript:alert(1)0", "type": HOSTILE[:60]},
+            {"value": "0934890883", "type": ""},
+        ],
+        "emails": [{"value": "javascript:alert(1)@x", "type": HOSTILE[:60]}],
         "tags": [HOSTILE],
         "note": HOSTILE,
         "stage": HOSTILE[:100],
-        "source": HOSTILE,
+        "source": HOSTILE[:150],
         "responsible": HOSTILE,
         "industry": HOSTILE,
         "custom_fields": {HOSTILE: HOSTILE},
