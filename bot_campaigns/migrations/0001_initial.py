@@ -508,7 +508,7 @@ class Migration(migrations.Migration):
                 ('e164', models.CharField(blank=True, max_length=20, verbose_name='E.164')),
                 ('name', models.CharField(blank=True, max_length=200, verbose_name='name')),
                 ('email', models.CharField(blank=True, max_length=320, verbose_name='e-mail')),
-                ('verdict', models.CharField(choices=[('dial', 'to dial'), ('suppressed', 'suppressed number'), ('trashed', 'trashed'), ('merged', 'merged away'), ('missing', 'missing in the CRM'), ('no_number', 'invalid or no number'), ('duplicate', 'duplicate number'), ('called', 'called recently'), ('running', 'already in a running campaign'), ('no_consent', 'no consent')], max_length=10, verbose_name='verdict')),
+                ('verdict', models.CharField(choices=[('dial', 'to dial'), ('suppressed', 'suppressed number'), ('trashed', 'trashed'), ('merged', 'merged away'), ('missing', 'missing in the CRM'), ('no_number', 'invalid or no number'), ('duplicate', 'duplicate number'), ('called', 'called recently'), ('running', 'already in a running campaign'), ('no_consent', 'no consent'), ('zone', 'outside the calling hours of its zone')], max_length=10, verbose_name='verdict')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('bot_contact_id', models.CharField(blank=True, max_length=64)),
                 ('handed_at', models.DateTimeField(blank=True, null=True, verbose_name='handed over')),

@@ -109,6 +109,7 @@ class LaunchNumber(Number):
         CALLED = "called", _("called recently")
         RUNNING = "running", _("already in a running campaign")
         NO_CONSENT = "no_consent", _("no consent")
+        ZONE = "zone", _("outside the calling hours of its zone")
 
     class Withdrawal(models.TextChoices):
         NONE = "", _("none")
