@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -245,7 +246,5 @@ def fairly(pairs: Iterable[tuple[int, int]]) -> list[int]:
     queues: dict[int, list[int]] = {}
     for connection_id, pk in pairs:
         queues.setdefault(connection_id, []).append(pk)
-    turns = [
-        (turn, order, pk) for order, queue in enumerate(queues.values()) for turn, pk in enumerate(queue)
-    ]
-    return [pk for _turn, _order, pk in sorted(turns)]
+    turns = zip_longest(*queues.values())
+    return [pk for turn in turns for pk in turn if pk is not None]

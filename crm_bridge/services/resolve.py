@@ -151,20 +151,12 @@ def _prove_by_code(attempt: Attempt) -> Identity | bool | None:
 
 def _control_works(attempt: Attempt) -> bool:
     """A contact that is certainly there is found by the same search."""
-    entry = attempt.entry
-    known = (
-        Contact.objects.live()
-        .filter(connection_id=entry.connection_id, remote_id__isnull=False, base__isnull=True)
-        .filter(phones__isnull=False)
-        .exclude(pk=entry.contact_id)
-        .order_by("-pk")
-        .first()
-    )
-    if known is None:
-        return False
-    phone = known.phones.all()[0].value
-    identity = Identity(known.family, known.remote_id or "")
-    return any(record.identity == identity for record in attempt.connector.find(phone=phone))
+    for known in sending.certainly_there(attempt.entry, phones__position=0):
+        identity = Identity(known.family, known.remote_id or "")
+        found = attempt.connector.find(phone=known.phones.all()[0].value)
+        if any(record.identity == identity for record in found):
+            return True
+    return False
 
 
 def _try_later(entry: ContactChange) -> Status:

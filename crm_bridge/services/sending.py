@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remote.errors import Gone, OutcomeUnknown, RemoteError
+from backoffice.remote.errors import BadResponse, Gone, OutcomeUnknown, RemoteError
 from backoffice.sync.push import LostLease, Status, after_failure, settle_seconds
 from crm_bridge.connectors.base import Connector
 from crm_bridge.merging import identical, merge, same
@@ -27,6 +27,7 @@ from crm_bridge.services.rows import write_values
 logger = logging.getLogger(__name__)
 
 
+CONTROLS = 3
 BULK_SECONDS_EACH = 5
 """Each contact of a bulk answer is read back before its id is believed."""
 
@@ -72,7 +73,21 @@ class Attempt:
         return self.connector.push(change)
 
     def read(self) -> ContactRecord | None:
-        """The contact as the CRM holds it now; None when it is not there under this identity."""
+        """The contact as the CRM holds it now; None when it is certainly not there.
+
+        An empty answer counts only beside one that is not: a contact that must be
+        there is found in the same way, and this one is still not.
+        """
+        record = self._get()
+        if record is None:
+            controls = certainly_there(self.entry)
+            found = (self.connector.get(Identity(each.family, each.remote_id or "")) for each in controls)
+            if controls and not any(found):
+                raise BadResponse(_("its single reads do not even find contacts that are there"))
+            record = self._get()
+        return record
+
+    def _get(self) -> ContactRecord | None:
         record = self.connector.get(self.identity)
         if record is not None and self.identity not in (record.identity, *record.aliases):
             return None
@@ -85,6 +100,14 @@ class Attempt:
         except RemoteError as error:
             logger.warning("push: change=%s applied but not read back: %s", self.entry.pk, error)
             return None
+
+
+def certainly_there(entry: ContactChange, **filters: Any) -> list[Contact]:
+    """A few other contacts that the CRM must find: what an answer "not found" is checked against."""
+    known = Contact.objects.live().filter(
+        connection_id=entry.connection_id, remote_id__isnull=False, base__isnull=True, **filters
+    )
+    return list(known.exclude(pk=entry.contact_id).order_by("-pk")[:CONTROLS])
 
 
 def send_edit(attempt: Attempt) -> Status:

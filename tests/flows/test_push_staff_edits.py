@@ -270,3 +270,22 @@ def test_a_removed_phone_that_the_crm_keeps_is_told(sandbox, connection, staff):
     assert words.startswith("AntCRM stored phones as")
     assert "0912345678" in words
     assert len(contact.value("phones")) == 2
+
+
+@pytest.mark.parametrize("operation", ["edit", "delete"])
+def test_an_empty_answer_is_no_proof_that_a_contact_is_gone(sandbox, connection, staff, operation):
+    mirrored(sandbox, connection)
+    contact = mirrored(sandbox, connection, stage="new")
+    if operation == "edit":
+        change = contacts.edit(contact=contact, changes={"stage": "won"}, by=staff)
+    else:
+        change = contacts.delete(contact=contact, by=staff)
+    sandbox.fault("empty_page", method="GET")
+    push.push_one(change.pk)
+    change.refresh_from_db()
+    assert (change.status, sandbox.writes()) == ("waiting", [])
+
+    sandbox.fault("empty_page", method="GET", times=1)
+    ContactChange.objects.update(not_before="2026-01-01T00:00:00Z")
+    assert push.push_due(connection).done == 1
+    assert len(sandbox.writes()) == 1
