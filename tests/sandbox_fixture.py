@@ -30,6 +30,7 @@ class SandboxControl:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.bot = BotControl(self)
         self._address = urlsplit(url).netloc
 
     def base(self, vendor: str = "antcrm") -> str:
@@ -149,6 +150,98 @@ class SandboxControl:
     def apply_late_writes(self) -> int:
         """Apply what `apply_late` faults still hold back."""
         return self.control("POST", "late")["applied"]
+
+
+class BotControl:
+    """Steers the AntBOT side; its base URL is `sandbox.bot.base`."""
+
+    username, password = "sandbox", "sandbox-antbot-password"
+
+    def __init__(self, sandbox: SandboxControl) -> None:
+        self._sandbox = sandbox
+        self.base = f"{sandbox.url}/antbot/rest-api"
+
+    def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """One control call below `antbot/`."""
+        return self._sandbox.control(method, f"antbot/{path}", body, **query)
+
+    def switches(self, **values: Any) -> dict[str, Any]:
+        """Change AntBOT's switches when some are given; answers all of them."""
+        return self._sandbox.switches("antbot", **values)
+
+    def faults(self, faults: list[dict[str, Any]], seed: int = 0) -> None:
+        """Replace AntBOT's fault rules."""
+        self._sandbox.faults(faults, vendor="antbot", seed=seed)
+
+    def fault(self, kind: str, **options: Any) -> None:
+        """Replace AntBOT's rules by a single one."""
+        self.faults([{"kind": kind, **options}])
+
+    def writes(self, since: int = 0, by: str = "api") -> list[dict[str, Any]]:
+        """Writes AntBOT applied."""
+        return self._sandbox.writes(since, by, "antbot")
+
+    # ------------------------------------------------------------------ time
+
+    def clock(self, **changes: Any) -> dict[str, Any]:
+        """The vendor's clock; `now=` jumps without dialling in between, `speed=` 0 stands still."""
+        return self.control("POST", "clock", changes) if changes else self.control("GET", "clock")
+
+    def advance(self, minutes: float = 0, **more: float) -> dict[str, Any]:
+        """Let so much time pass, with everything that is due in it; also `seconds=`."""
+        return self.control("POST", "advance", {"minutes": minutes, **more})
+
+    # ------------------------------------------------------------------ truth
+
+    def state(self) -> dict[str, Any]:
+        """Clock, campaigns with their counts, rows per table, logins."""
+        return self.control("GET", "state")
+
+    def campaign(self, number: int) -> dict[str, Any]:
+        """The true state of one campaign."""
+        return next(c for c in self.state()["campaigns"] if c["id"] == number)
+
+    def ledger(self, since: int = 0, campaign: int | str = "") -> list[dict[str, Any]]:
+        """Every number dialled."""
+        return self.control("GET", "ledger", since=since, campaign=campaign)
+
+    def rows(self, table: str, **fields: Any) -> list[dict[str, Any]]:
+        """All rows of a table, as `rows("contact", phonebook=293)`."""
+        return self.control("GET", "rows", table=table, **fields)
+
+    # ------------------------------------------------------------------ scripted events
+
+    def dial(self, number: str, **options: Any) -> dict[str, Any]:
+        """A call outside the rules; `campaign=`, `at=`, `disposition=`, `running=`."""
+        return self.control("POST", "dial", {"number": number, **options})
+
+    def outcomes(self, wanted: dict[str, dict[str, Any] | None]) -> None:
+        """How calls of these numbers go, as `{"0934…": {"disposition": "BUSY"}}`."""
+        self.control("POST", "outcomes", wanted)
+
+    def edit_campaign(self, number: int, **changes: Any) -> dict[str, Any]:
+        """A campaign changed or commanded inside AntBOT; an unknown status is only shown."""
+        return self.control("POST", "edit_campaign", {"campaign": number, **changes})
+
+    def delete_campaign(self, number: int) -> None:
+        """A campaign deleted inside AntBOT, with its call records."""
+        self.control("POST", "delete_campaign", {"campaign": number})
+
+    def edit_contact(self, number: int, **changes: Any) -> dict[str, Any]:
+        """A bot contact changed inside AntBOT."""
+        return self.control("POST", "edit_contact", {"contact_id": number, **changes})
+
+    def import_numbers(self, phonebook: int, *numbers: str) -> list[int]:
+        """Contacts imported inside AntBOT: running campaigns do not see them."""
+        return self.control("POST", "import", {"phonebook": phonebook, "numbers": numbers})["ids"]
+
+    def dnc(self, number: str, **options: int) -> dict[str, Any]:
+        """A number put on a DNC list (`dnc=`, default the first) inside AntBOT."""
+        return self.control("POST", "dnc", {"number": number, **options})
+
+    def expire_tokens(self) -> int:
+        """End all tokens; how many there were."""
+        return self.control("POST", "expire_tokens")["expired"]
 
 
 def start_sandbox(*arguments: str) -> tuple[subprocess.Popen[str], SandboxControl]:

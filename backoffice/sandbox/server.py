@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from typing import Any, BinaryIO, Protocol, cast
 
 from . import faults as fault_kinds
+from .antbot import AntBot
+from .antbot_seed import people_of
 from .antcrm import AntCrm
 from .control import Control
 from .faults import Fault, FaultPlan
@@ -39,7 +41,10 @@ def build_vendors(
     log: WriteLog, *, seed: int, contacts: int, today: date, keys: dict[str, str]
 ) -> dict[str, Vendor]:
     """Every vendor the sandbox plays, by prefix."""
-    vendors: list[Vendor] = [AntCrm(log, seed=seed, contacts=contacts, today=today, key=keys["antcrm"])]
+    crm = AntCrm(log, seed=seed, contacts=contacts, today=today, key=keys["antcrm"])
+    # The bot calls people the CRM knows, so that calls and contacts meet.
+    bot = AntBot(log, seed=seed, today=today, people=lambda count: people_of(crm.book.data, count))
+    vendors: list[Vendor] = [crm, bot]
     return {vendor.name: vendor for vendor in vendors}
 
 
