@@ -49,8 +49,8 @@ class Preview:
 
 def preview(file: BinaryIO, name: str, *, connection: Connection, kind: str) -> Preview:
     """What an import of this file would create, and what is wrong with it."""
-    table = _table(file, name)
-    header = [str(cell).strip().lower() for cell in next(table, [])]
+    rows = table(file, name)
+    header = [str(cell).strip().lower() for cell in next(rows, [])]
     while header and not header[-1]:  # a sheet is padded to the widest that is read
         header.pop()
     if not header:
@@ -64,7 +64,7 @@ def preview(file: BinaryIO, name: str, *, connection: Connection, kind: str) -> 
     if "name" not in header:
         raise Unreadable(_("There is no column “name”. Known columns: %s.") % ", ".join(KNOWN_COLUMNS))
     found = Preview([one for one in header if _is_known(one)], ignored)
-    for number, cells in enumerate(table, start=2):
+    for number, cells in enumerate(rows, start=2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(found.rows) + len(found.errors) >= MOST_ROWS:
@@ -121,12 +121,15 @@ def _parts(cell: str) -> list[str]:
 # --- reading -----------------------------------------------------------------------------
 
 
-def _table(file: BinaryIO, name: str) -> Iterator[list[str]]:
-    data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise Unreadable(_("The file is larger than %d MB.") % (MOST_BYTES // 1024 // 1024))
+def table(
+    file: BinaryIO, name: str, *, most_bytes: int = MOST_BYTES, most_rows: int = MOST_ROWS
+) -> Iterator[list[str]]:
+    """The cells of a CSV or XLSX file as text, row by row."""
+    data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise Unreadable(_("The file is larger than %d MB.") % (most_bytes // 1024 // 1024))
     if data.startswith(b"PK\x03\x04"):
-        return _xlsx(data)
+        return _xlsx(data, most_rows)
     if name.lower().endswith((".xlsx", ".xls")):
         raise Unreadable(_("This is not an XLSX file. Save it as XLSX or CSV and try again."))
     return _csv(data)
@@ -152,14 +155,14 @@ def _csv(data: bytes) -> Iterator[list[str]]:
         ) from None
 
 
-def _xlsx(data: bytes) -> Iterator[list[str]]:
+def _xlsx(data: bytes, most_rows: int) -> Iterator[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
                 raise Unreadable(_("The file unpacks to more than %d MB.") % (MOST_UNPACKED // 1024 // 1024))
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheet: Any = book.worksheets[0]
-        for row in sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS + 1, max_row=MOST_ROWS * 2):
+        for row in sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS + 1, max_row=most_rows * 2):
             yield [_unquoted(_cell(value)) for value in row]
     except Unreadable:
         raise
