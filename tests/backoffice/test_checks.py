@@ -81,7 +81,7 @@ def test_another_database_is_refused(tmp_path):
 
 
 def collect_static(var):
-    (var / "static").mkdir()
+    (var / "static").mkdir(exist_ok=True)
     (var / "static" / "staticfiles.json").write_text('{"version": "1.1", "paths": {}}')
 
 

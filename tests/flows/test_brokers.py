@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import pytest
 from kombu import Connection as Broker
@@ -100,11 +99,15 @@ def test_each_queue_gets_only_its_own(tmp_path):
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "amqp://guest:guest@127.0.0.1:1//"])
 def test_publishing_to_a_broker_that_is_down_fails_at_once(url, tmp_path):
-    started = time.monotonic()
-    done = run(tmp_path, RING.format(pk=1), CELERY_BROKER_URL=url)
-    assert done.returncode == 1
-    assert "OperationalError" in done.stderr
-    assert time.monotonic() - started < 8, "most of it is the start of the process"
+    lines = (
+        "import time; from backoffice.celery import app; from kombu.exceptions import OperationalError\n"
+        "began = time.monotonic()\n"
+        "try: app.send_task('crm_bridge.tasks.push_change', args=[1], queue='push')\n"
+        "except OperationalError: print(time.monotonic() - began)"
+    )
+    done = run(tmp_path, lines, CELERY_BROKER_URL=url)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 2
 
 
 def test_pickled_messages_are_refused(contact, tmp_path):
