@@ -138,5 +138,12 @@ def _message(data: Any) -> str:
     if isinstance(data, list):
         return "; ".join(filter(None, map(_message, data[:5])))
     if isinstance(data, dict):
-        return next(filter(None, (_message(data.get(key)) for key in _MESSAGE_KEYS)), "")
+        named = next(filter(None, (_message(data.get(key)) for key in _MESSAGE_KEYS)), "")
+        return named or "; ".join(_of_fields(data))
     return ""
+
+
+def _of_fields(data: dict[str, Any]) -> list[str]:
+    """`{"name": ["This field is required."]}`, as some frameworks explain a refused form."""
+    lists = [(key, _message(value)) for key, value in list(data.items())[:10] if isinstance(value, list)]
+    return [f"{key}: {text}" for key, text in lists if text]

@@ -7,9 +7,17 @@ renewal however many threads ask, by comparing generations) and says so.
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
+
+from backoffice.remote.errors import ConnectionBroken, Rejected, RemoteError, RetryLater
 
 
 @dataclass(slots=True)
@@ -73,3 +81,198 @@ class HeaderToken:
     def refresh(self, seen: int) -> bool:
         """A fixed key cannot be renewed; a person has to."""
         return False
+
+
+# --- tokens that are got and renewed -------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TokenState:
+    """What all users of one credential share. Times are those of the store's clock."""
+
+    token: str = field(default="", repr=False)
+    generation: int = 0
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """What the next renewal needs and the last one brought, such as a refresh token."""
+    renewed_at: list[float] = field(default_factory=list)
+    failures: int = 0
+    not_before: float = 0.0
+    """No renewal is tried before this."""
+    refused: bool = False
+    """The last failure was a clear no, not a disturbance."""
+    reason: str = ""
+
+
+class TokenStore(Protocol):
+    """Where a token lives. One in memory serves one process; a table would serve all workers."""
+
+    def now(self) -> float:
+        """The clock that all users of this store go by."""
+
+    def current(self) -> tuple[str, int]:
+        """Token ("" when there is none) and generation, without waiting for anybody."""
+
+    def exclusive(self) -> AbstractContextManager[TokenState]:
+        """Waits for its turn; what is changed in the state is kept, also when it raises."""
+
+
+class MemoryTokens:
+    """Shared by the threads of one process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._state, self._turn, self._clock = TokenState(), threading.Lock(), clock
+        self._current = ("", 0)
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock()
+
+    def current(self) -> tuple[str, int]:
+        """The last kept token."""
+        return self._current
+
+    @contextmanager
+    def exclusive(self) -> Iterator[TokenState]:
+        """One thread at a time."""
+        with self._turn:
+            try:
+                yield self._state
+            finally:
+                self._current = self._state.token, self._state.generation
+
+
+_stores: dict[str, MemoryTokens] = {}
+_stores_lock = threading.Lock()
+
+
+def process_tokens(*identity: str) -> MemoryTokens:
+    """The store of one credential in this process, however many sessions are built for it.
+
+    `identity` names address, user and password: with a new password everything starts anew.
+    """
+    key = hashlib.sha256("\0".join(identity).encode()).hexdigest()
+    with _stores_lock:
+        return _stores.setdefault(key, MemoryTokens())
+
+
+class RenewedToken(ABC):
+    """A bearer token that is got when first needed and renewed when it is refused.
+
+    However many threads find it refused, one renews and the others take what it got: they
+    compare generations. A failed renewal is shared too, and the next one waits, longer each
+    time; nor is a token that works but never lasts renewed without end. So there is never a
+    storm of logins. Subclasses say how a token is got.
+    """
+
+    #: Seconds before the next try after a clear no and after a disturbance; they double.
+    REFUSED_WAIT, DISTURBED_WAIT, LONGEST_WAIT = 30.0, 1.0, 900.0
+    #: This many renewals within this many seconds are the most.
+    MOST_RENEWALS, RENEWALS_WITHIN = 5, 60.0
+
+    def __init__(self, store: TokenStore, header: str = "Authorization", prefix: str = "Bearer ") -> None:
+        self._store, self._header, self._prefix = store, header, prefix
+
+    @abstractmethod
+    def obtain(self, secrets: dict[str, str]) -> str:
+        """A new token by one call; may read and replace `secrets`. Raises RemoteError."""
+
+    def apply(self, request: Outgoing) -> int:
+        """Sets the header; gets the first token when there is none."""
+        token, generation = self._store.current()
+        if not token:
+            token, generation = self._renewed(generation)
+        request.headers[self._header] = self._prefix + token
+        return generation
+
+    def refresh(self, seen: int) -> bool:
+        """Renews, unless somebody did so since generation `seen`. Raises when that fails."""
+        self._renewed(seen)
+        return True
+
+    def renew(self) -> None:
+        """Renews in any case: proves that the credential still works."""
+        self._renewed(None)
+
+    def _renewed(self, seen: int | None) -> tuple[str, int]:
+        with self._store.exclusive() as state:
+            if seen is not None and state.token and state.generation != seen:
+                return state.token, state.generation
+            self._check_turn(state)
+            try:
+                token = _sendable(self.obtain(state.secrets))
+            except RemoteError as error:
+                raise self._failed(state, error) from error
+            now = self._store.now()
+            state.token, state.generation = token, state.generation + 1
+            state.renewed_at = [*state.renewed_at, now][-self.MOST_RENEWALS :]
+            state.failures, state.not_before, state.refused, state.reason = 0, 0.0, False, ""
+            return state.token, state.generation
+
+    def _check_turn(self, state: TokenState) -> None:
+        """Raises while it is too early for another renewal."""
+        now, most = self._store.now(), len(state.renewed_at) >= self.MOST_RENEWALS
+        if now < state.not_before:
+            raise _not_called(state.reason, state.refused, state.not_before - now)
+        if most and (left := state.renewed_at[0] + self.RENEWALS_WITHIN - now) > 0:
+            raise _not_called(f"{self.MOST_RENEWALS} logins were made within a minute", True, left)
+
+    def _failed(self, state: TokenState, error: RemoteError) -> RemoteError:
+        """Notes the failure for all; nothing of the actual call was sent, so nothing is unknown."""
+        refused = isinstance(error, ConnectionBroken | Rejected)
+        if refused:  # a token that was refused is of no use to anybody else either
+            state.token = ""
+        state.failures = state.failures + 1 if refused == state.refused else 1
+        wait = (self.REFUSED_WAIT if refused else self.DISTURBED_WAIT) * 2 ** min(state.failures - 1, 16)
+        told = error.after if isinstance(error, RetryLater) else None
+        wait = min(max(wait, told or 0.0), self.LONGEST_WAIT)
+        state.refused, state.not_before = refused, self._store.now() + wait
+        state.reason = f"logging in failed: {error.reason}"
+        if isinstance(error, ConnectionBroken | RetryLater):
+            return error
+        if refused:
+            nowhere = error.status in {404, 405}
+            what = "there is no login at this address" if nowhere else "it does not accept our login"
+            clear: RemoteError = ConnectionBroken(what)
+        else:
+            clear = RetryLater.in_seconds(f"not called: {state.reason}", wait)
+        clear.connection, clear.operation, clear.status = error.connection, error.operation, error.status
+        clear.keep_evidence(request_id=error.request_id, excerpt=error.excerpt, words=error.words)
+        return clear
+
+
+class PasswordToken(RenewedToken):
+    """A token for a user name and a password, got by one POST."""
+
+    #: Names under which a token may come back.
+    KEYS = ("access_token", "access", "token")
+
+    def __init__(
+        self, post: Callable[[Mapping[str, Any]], Any], username: str, password: str, store: TokenStore
+    ) -> None:
+        if not username or not password:
+            raise ValueError("The user name or the password is empty.")
+        super().__init__(store)
+        self._post, self._body = post, {"username": username, "password": password}
+
+    def __repr__(self) -> str:
+        return "PasswordToken(***)"
+
+    def obtain(self, secrets: dict[str, str]) -> str:
+        """Logs in."""
+        data = self._post(self._body)
+        token = next(filter(None, map(data.get, self.KEYS)), None) if isinstance(data, dict) else None
+        if not isinstance(token, str):
+            raise ConnectionBroken("its answer to our login holds no token; check the address of the login")
+        return token
+
+
+def _sendable(token: str) -> str:
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise ConnectionBroken("the token it gave cannot be sent in a header")
+    return token
+
+
+def _not_called(reason: str, refused: bool, seconds: float) -> RemoteError:
+    text = f"not called: {reason}; the next try is in {max(1, round(seconds))} s"
+    return ConnectionBroken(text) if refused else RetryLater.in_seconds(text, seconds)

@@ -84,6 +84,7 @@ class RemoteSession:
         user_agent: str = "crm-backoffice",
         allow_loopback: bool = False,
         throttling: Collection[int] = frozenset({429}),
+        renew_on: Collection[int] = frozenset({401}),
         content_types: Collection[str] = frozenset({"application/json"}),
         read_attempts: int = 4,
         longest_wait: float = 10.0,
@@ -95,7 +96,7 @@ class RemoteSession:
         self._limiter: Limiter = limiter or NoLimit()
         self._breaker: CircuitBreaker = breaker or NoBreaker()
         self._timeouts, self._deadline, self._max_bytes = timeouts or Timeouts(), deadline, max_bytes
-        self._throttling, self._content_types = throttling, content_types
+        self._throttling, self._renew_on, self._content_types = throttling, renew_on, content_types
         self._read_attempts, self._longest_wait = read_attempts, longest_wait
         self._headers = {
             "User-Agent": user_agent,
@@ -183,7 +184,7 @@ class RemoteSession:
                 if error is None:
                     return received
                 with_evidence(error, received)
-                if received.status == 401 and not renewed and self._auth.refresh(generation):
+                if received.status in self._renew_on and not renewed and self._refreshed(generation, call):
                     renewed = True
                     continue
                 if received.status in _REDIRECTS and call.read and redirects < _MAX_REDIRECTS:
@@ -195,6 +196,13 @@ class RemoteSession:
                 raise self._told(error, operation)
             time.sleep(wait)
         raise AssertionError("unreachable")
+
+    def _refreshed(self, generation: int, call: _Call) -> bool:
+        """Whether a newer credential is ready; a renewal that fails ends the call."""
+        try:
+            return self._auth.refresh(generation)
+        except RemoteError as failure:
+            raise self._told(failure, call.operation) from failure.__cause__
 
     def _attempt(self, request: Outgoing, call: _Call, number: int) -> tuple[Received, int]:
         self._breaker.check()

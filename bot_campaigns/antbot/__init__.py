@@ -1,0 +1,1 @@
+"""AntBOT ("Alice"), the voice bot of AntBuddy. See docs/vendors/antbot.md."""
