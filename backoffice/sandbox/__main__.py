@@ -26,6 +26,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--antcrm-key", default=DEFAULT_KEY)
     parser.add_argument(
+        "--bot-speed", type=float, default=1.0, help="how many times faster AntBOT's time runs"
+    )
+    parser.add_argument(
         "--warm", action="store_true", help="serialise all records before listening, for benches"
     )
     parser.add_argument("--die-with-stdin", action="store_true", help="end when stdin closes, for tests")
@@ -49,6 +52,7 @@ def main() -> None:
         contacts=options.contacts,
         today=options.today or datetime.now(UTC).date(),
         keys={"antcrm": options.antcrm_key},
+        bot_speed=options.bot_speed,
     )
     if options.warm:
         for vendor in vendors.values():

@@ -6,28 +6,22 @@ vendor time and is brought up to the present before every request.
 
 import random
 import threading
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from hashlib import blake2b
 from typing import Any
 
 from . import antbot_seed
 from .antbot_access import Access
 from .antbot_clock import Clock
 from .antbot_control import RemoteSide
-from .antbot_dialer import COMMANDS, NEW, STARTED, Dialer
-from .antbot_fields import Errors, Invalid, checked, whole
+from .antbot_dialer import COMMANDS, Dialer
+from .antbot_exchange import Exchange
+from .antbot_fields import Errors, Invalid, whole
 from .antbot_pages import Pager, not_found, show, shown_status
-from .antbot_resources import (
-    CONTACT_FIELDS,
-    EXTRA_CAMPAIGN_FIELDS,
-    EXTRAS,
-    RESOURCES,
-    Resource,
-)
+from .antbot_resources import RESOURCES, Resource
 from .antbot_switches import SWITCHES
 from .antbot_tables import Row, Tables
+from .antbot_writes import Writes
 from .faults import FaultPlan
 from .journal import WriteLog
 from .switches import Switches
@@ -37,6 +31,10 @@ PREFIX = "/rest-api/"
 WRITES = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 HTML_404 = b"<!doctype html><html><body><h1>Not Found</h1></body></html>"
 SECRETS = ("password",)
+
+
+class Unsupported(Exception):
+    """A body that is not JSON; the text is the vendor's sentence."""
 
 
 class AntBot:
@@ -50,13 +48,14 @@ class AntBot:
         *,
         seed: int,
         today: date,
+        speed: float = 1.0,
         people: Callable[[int], list[antbot_seed.Person]] | None = None,
     ) -> None:
         self.switches = Switches(SWITCHES)
         self.faults = FaultPlan()
         self._lock = threading.RLock()
         self._log = log
-        self._seed = seed
+        self._seed, self._speed = seed, speed
         self._offset = today - datetime.now(UTC).date()
         self._people = people or (lambda count: [])
         self.reset()
@@ -69,10 +68,12 @@ class AntBot:
             self._seed = self._seed if seed is None else seed
             self.switches.reset()
             self.faults.replace([])
-            self.clock = Clock(datetime.now(UTC) + self._offset)
+            self.clock = Clock(datetime.now(UTC) + self._offset, self._speed)
             self.tables = Tables()
             now = self.clock.now()
-            self.dialer = Dialer(self.tables, self.switches, self._seed, now - antbot_seed.HISTORY)
+            self.exchange = Exchange(self.tables, self.switches, self._seed, now - antbot_seed.HISTORY)
+            self.dialer = Dialer(self.tables, self.switches, self.exchange)
+            self.writes = Writes(self.tables, self.switches, self.exchange, self.dialer)
             antbot_seed.fill(self, self._seed, now, self._people(antbot_seed.PEOPLE))
             self.access = Access(self.switches)
             self._pager = Pager(self.switches, self._seed)
@@ -83,9 +84,16 @@ class AntBot:
     def switch(self, changes: dict[str, Any]) -> None:
         """Change switches; what is due is done under the old ones first."""
         with self._lock:
-            self.dialer.catch_up(self.clock.now())
+            self.exchange.catch_up(self.clock.now())
             self.switches.set(changes)
             self._found.clear()
+
+    def jump(self, now: datetime) -> None:
+        """Set the vendor's clock; nothing happens in between."""
+        by = now - self.exchange.now
+        self.clock.set(now)
+        self.exchange.jump(now)
+        self.dialer.moved(by)
 
     def warm(self) -> None:
         """Nothing to make ready."""
@@ -93,7 +101,7 @@ class AntBot:
     def control(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         """Answer a control call below `/_control/antbot`."""
         with self._lock:
-            self.dialer.catch_up(self.clock.now())
+            self.exchange.catch_up(self.clock.now())
             return self.remote.control(method, path, query, body)
 
     def handle(self, request: Request, path: str) -> Answer:
@@ -103,13 +111,15 @@ class AntBot:
             refusal.headers["Retry-After"] = "1"
             return refusal
         with self._lock:
-            self.dialer.catch_up(self.clock.now())
+            self.exchange.catch_up(self.clock.now())
             if counts := request.hints.get("mutate"):
                 self.remote.mutate(self._rng, **counts)
             try:
                 return self._route(request, path)
             except Errors as problems:
                 return json_answer(problems.messages, 400)
+            except Unsupported as problem:
+                return json_answer({"detail": str(problem)}, 415)
             except BadRequest as problem:
                 return json_answer({"detail": f"JSON parse error - {problem}"}, 400)
 
@@ -158,7 +168,7 @@ class AntBot:
             return self._list(request, resource)
         if request.method == "POST" and "create" in resource.writes:
             body = _body(request)
-            row = self._create(resource, body)
+            row = self.writes.create(resource, body)
             self._note(f"{path}.create", None, body, row)
             return json_answer(self._show(resource, row), 201)
         return _not_allowed(request)
@@ -179,7 +189,7 @@ class AntBot:
             self._note(f"{path}.delete", {"id": row["id"]}, None, row)
             return Answer(204)
         body = _body(request)
-        self._update(resource, row, body, partial=request.method == "PATCH")
+        self.writes.update(resource, row, body, partial=request.method == "PATCH")
         self._note(f"{path}.update", {"id": row["id"]}, body, row)
         self._interfere(request, resource, row, "after")
         return json_answer(self._show(resource, row))
@@ -206,7 +216,7 @@ class AntBot:
         version = (
             table.version,
             tuple(asked.items()),
-            self.dialer.now if resource.table == "campaign" else None,
+            self.exchange.now if resource.table == "campaign" else None,
         )
         if self._found.get(resource.table, (None,))[0] == version:
             return self._found[resource.table][1]
@@ -238,89 +248,6 @@ class AntBot:
 
     # ------------------------------------------------------------------ writing
 
-    def _create(self, resource: Resource, body: Any) -> Row:
-        table, now = resource.table, self.dialer.now
-        values = checked(resource.fields, body, self.tables, create=True)
-        if table == "campaign":
-            return self.new_campaign(values, body)
-        if table == "contact" and len(self.tables["contact"]) >= self.switches["max_contacts"]:
-            raise Errors({"non_field_errors": ["Maximum number of contacts reached for this account."]})
-        if table == "calendar_user":
-            secret = values.pop("password")
-            digest = blake2b(secret.encode(), digest_size=24).hexdigest()
-            values["_password_hash"] = f"pbkdf2_sha256$12000${digest}"
-        if table == "alarm" and values["date_start_notice"] is None:
-            values["date_start_notice"] = now
-        row = self.tables[table].add(
-            EXTRAS.get(table, {}) | values | {"created_date": now, "updated_date": now}
-        )
-        if table == "contact":
-            self.dialer.contact_added(row, "single")
-        self.dialer.catch_up(now)
-        return row
-
-    def new_campaign(self, values: Row, body: Any) -> Row:
-        """Store a campaign; it is born paused, never started."""
-        extra = self._extra_fields(body, create=True)
-        self._check_caps(values, create=True)
-        if extra["dnc"] is None and self.switches["new_campaign_dnc"] == "first":
-            extra["dnc"] = next((row["id"] for row in self.tables["dnc_list"]), None)
-        now = self.dialer.now
-        code = blake2b(b"%d.%d" % (self._seed, self.tables["campaign"].version), digest_size=4).hexdigest()
-        own = {
-            "campaign_code": code[:5].upper(),
-            "content_type": 41,
-            "created_date": now,
-            "updated_date": now,
-            "_state": NEW,
-            "_raw": None,
-            "_sealed": None,
-            "_gathered": [],
-            "_pending": deque(),
-            "_total": 0,
-            "_open": 0,
-            "_chain": 0,
-            "_last_batch": None,
-        }
-        row = self.tables["campaign"].add(values | extra | own)
-        row["_shown"] = shown_status(row, self.switches, self.dialer.dials_now)
-        return row
-
-    def _extra_fields(self, body: Any, create: bool) -> Row:
-        given = body if self.switches["extra_campaign_fields"] == "accept" else {}
-        return checked(EXTRA_CAMPAIGN_FIELDS, given, self.tables, create)
-
-    def _check_caps(self, values: Row, create: bool) -> None:
-        problems = []
-        if create and any(row["name"] == values["name"] for row in self.tables["campaign"]):
-            problems.append("The campaign name is already in use.")
-        if create and len(self.tables["campaign"]) >= self.switches["max_campaigns"]:
-            problems.append("Maximum number of campaigns reached for this account.")
-        if values.get("frequency", 0) > self.switches["max_frequency"]:
-            problems.append(f"Maximum frequency for this account is {self.switches['max_frequency']}.")
-        if problems:
-            raise Errors({"non_field_errors": problems})
-        survey = values.get("object_id")
-        if survey is not None and not (
-            self.tables["template"].get(survey) or self.tables["survey"].get(survey)
-        ):
-            raise Errors({"object_id": [f'Invalid pk "{survey}" - object does not exist.']})
-
-    def _update(self, resource: Resource, row: Row, body: Any, partial: bool) -> None:
-        full = self.switches["put"] == "full" and not partial
-        values = checked(resource.fields, body, self.tables, create=full)
-        values = {key: value for key, value in values.items() if key in body}
-        if resource.table == "campaign":
-            self._check_caps(values, create=False)
-            values |= self._extra_fields(body, create=False)
-        self.change(resource.table, row, values)
-
-    def change(self, table: str, row: Row, values: Row) -> None:
-        """Store changes of a row and what follows from them."""
-        self.tables[table].change(row, **values, updated_date=self.dialer.now)
-        if table == "campaign" and row["_state"] == STARTED:
-            self.dialer.gather(row)
-
     def _command(self, request: Request, campaign: Row | None) -> Answer:
         """Start, pause, abort or end; any command is taken in any state."""
         if request.method != "POST":
@@ -338,7 +265,7 @@ class AntBot:
             return not_found()
         self.dialer.set_state(campaign, COMMANDS[number])
         self._note("campaigns.status", {"id": campaign["id"]}, body, campaign)
-        self.dialer.catch_up(self.dialer.now)
+        self.exchange.catch_up(self.exchange.now)
         self._interfere(request, resource, campaign, "after")
         shown = self._show(resource, campaign)
         answers = {
@@ -350,45 +277,12 @@ class AntBot:
         return json_answer(answers[self.switches["status_answer"]])
 
     def _bulk(self, request: Request) -> Answer:
-        """Contacts one by one until one is known already: not atomic, and 200 either way."""
-        body = _body(request)
-        items = body.get("contacts") if isinstance(body, dict) else None
-        phonebook = body.get("phonebook") if isinstance(body, dict) else None
-        known = phonebook is not None and self.tables["phonebook"].get(_number(phonebook))
-        if not known or not isinstance(items, list) or not items:
-            return json_answer({"error": "phonebook and contacts are needed"})
-        if 0 < self.switches["bulk_limit"] < len(items):
-            return json_answer({"error": f"at most {self.switches['bulk_limit']} contacts at once"})
-        if len(self.tables["contact"]) >= self.switches["max_contacts"]:
-            return json_answer({"error": "maximum number of contacts reached"})
-        made: list[int] = []
-        problem = ""
-        for item in items:
-            problem = self._bulk_one(known["id"], item, made)
-            if problem:
-                break
-        self._note("bulkcontact.create", {"phonebook": known["id"]}, body, {"id": made})
+        """Not atomic, and 200 either way."""
+        body, made = _body(request), list[int]()
+        problem = self.writes.bulk(body, made)
+        if made:
+            self._note("bulkcontact.create", {"phonebook": body["phonebook"]}, body, {"id": made})
         return json_answer({"error": problem} if problem else {"result": "contacts were created"})
-
-    def _bulk_one(self, phonebook: int, item: Any, made: list[int]) -> str:
-        """Create one contact of a batch; why it stopped the batch, or nothing."""
-        if not isinstance(item, dict):
-            return "a contact must be an object"
-        try:
-            values = checked(
-                CONTACT_FIELDS, {"status": 1} | item | {"phonebook": phonebook}, self.tables, create=True
-            )
-        except Errors as problems:
-            return "; ".join(f"{key}: {texts[0]}" for key, texts in problems.messages.items())
-        if self.switches["bulk_duplicates"] == "stop" and self.tables["contact"].has(
-            "contact", values["contact"]
-        ):
-            return f"contact {values['contact']} exists already"
-        now = self.dialer.now
-        row = self.tables["contact"].add(values | {"created_date": now, "updated_date": now})
-        made.append(row["id"])
-        self.dialer.contact_added(row, "bulk")
-        return ""
 
     def _interfere(self, request: Request, resource: Resource, row: Row, when: str) -> None:
         """Let remote staff touch the row this write names, when a fault asks for it."""
@@ -411,9 +305,8 @@ def _not_allowed(request: Request) -> Answer:
 
 
 def _body(request: Request) -> Any:
+    """The body of a write, which must be announced as JSON."""
+    kind = request.headers.get("content-type", "")
+    if request.body and "json" not in kind:
+        raise Unsupported(f'Unsupported media type "{kind}" in request.')
     return request.json()
-
-
-def _number(value: Any) -> int:
-    text = str(value)
-    return int(text) if text.isdecimal() and len(text) < 19 else 0

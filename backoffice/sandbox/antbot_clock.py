@@ -3,14 +3,19 @@
 import heapq
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+
+def wire_time(value: datetime) -> str:
+    """A moment with six fractional digits and Z."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Clock:
     """Simulated time; a speed of 0 stands still until moved."""
 
-    def __init__(self, start: datetime) -> None:
-        self.speed = 1.0
+    def __init__(self, start: datetime, speed: float = 1.0) -> None:
+        self.speed = speed
         self._base, self._anchor = start, time.monotonic()
 
     def now(self) -> datetime:

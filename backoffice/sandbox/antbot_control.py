@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .antbot_calls import draw, e164, scripted
+from .antbot_clock import wire_time
 from .antbot_dialer import COMMANDS, COMPLETED
 from .antbot_fields import Errors, checked, moment
-from .antbot_pages import show, shown_status, wire_time
+from .antbot_pages import show, shown_status
 from .antbot_resources import CAMPAIGN_FIELDS, CONTACT_FIELDS, EXTRA_CAMPAIGN_FIELDS, RESOURCES
 from .antbot_tables import TABLES, Row
 from .journal import WriteLog
@@ -38,7 +39,6 @@ class RemoteSide:
             ("POST", "/advance"): self._advance,
             ("GET", "/state"): lambda query, body: self._state(),
             ("GET", "/ledger"): self._ledger,
-            ("DELETE", "/ledger"): lambda query, body: self._bot.dialer.ledger.clear(),
             ("GET", "/rows"): self._rows,
             ("POST", "/dial"): self._dial,
             ("POST", "/outcomes"): self._outcomes,
@@ -78,19 +78,18 @@ class RemoteSide:
         if "speed" in body:
             self._bot.clock.set_speed(body["speed"])
         if now is not None:
-            self._bot.clock.set(now)
-            self._bot.dialer.jump(now)
+            self._bot.jump(now)
         return self._clock()
 
     def _advance(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         minutes = float(body.get("minutes", 0)) + float(body.get("seconds", 0)) / 60
         if not 0 <= minutes <= MAX_MINUTES:
             raise ValueError(f"minutes must be from 0 to {MAX_MINUTES}")
-        before = len(self._bot.dialer.ledger)
-        until = self._bot.dialer.now + timedelta(minutes=minutes)
+        before = len(self._bot.exchange.ledger)
+        until = self._bot.exchange.now + timedelta(minutes=minutes)
         self._bot.clock.set(until)
-        self._bot.dialer.catch_up(until)
-        return self._clock() | {"dialled": len(self._bot.dialer.ledger) - before}
+        self._bot.exchange.catch_up(until)
+        return self._clock() | {"dialled": len(self._bot.exchange.ledger) - before}
 
     # ------------------------------------------------------------------ truth
 
@@ -99,8 +98,8 @@ class RemoteSide:
         return self._clock() | {
             "campaigns": [self._campaign_state(campaign) for campaign in bot.tables["campaign"]],
             "rows": bot.tables.counts(),
-            "in_progress": len(bot.dialer.in_progress),
-            "dialled": len(bot.dialer.ledger),
+            "in_progress": len(bot.exchange.in_progress),
+            "dialled": len(bot.exchange.ledger),
             "logins": dict(bot.access.logins),
             "tokens": bot.access.live(),
         }
@@ -117,8 +116,8 @@ class RemoteSide:
             "object_id": campaign["object_id"],
             "subscribers": len(subscribers),
             "by_status": dict(sorted(Counter(str(row["status"]) for row in subscribers).items())),
-            "dialled": sum(1 for entry in bot.dialer.ledger if entry["campaign"] == number),
-            "in_progress": sum(1 for call in bot.dialer.in_progress.values() if call.campaign == number),
+            "dialled": sum(1 for entry in bot.exchange.ledger if entry["campaign"] == number),
+            "in_progress": sum(1 for call in bot.exchange.in_progress.values() if call.campaign == number),
             "cdrs": len(bot.tables["cdr"].where("campaign", number)),
         }
 
@@ -126,7 +125,7 @@ class RemoteSide:
         since, campaign = int(query.get("since", 0)), query.get("campaign", "")
         return [
             entry
-            for entry in self._bot.dialer.ledger
+            for entry in self._bot.exchange.ledger
             if entry["seq"] > since and campaign in ("", str(entry["campaign"]))
         ]
 
@@ -155,9 +154,9 @@ class RemoteSide:
         bot, number = self._bot, str(body["number"])
         campaign = self._found("campaign", body["campaign"]) if body.get("campaign") else None
         gateway = bot.tables["gateway"].get(campaign["aleg_gateway"]) if campaign else None
-        drawn = draw(1, len(bot.dialer.ledger), 1, 45, {"opt_out": 0, "second_leg": 0})
+        drawn = draw(1, len(bot.exchange.ledger), 1, 45, {"opt_out": 0, "second_leg": 0})
         kind = "alarm" if body.get("alarm") else "scripted"
-        call = bot.dialer.place(
+        call = bot.exchange.place(
             kind=kind,
             number=number,
             outcome=scripted(drawn, {"disposition": "ANSWER"} | body),
@@ -166,12 +165,12 @@ class RemoteSide:
             campaign=campaign["id"] if campaign else None,
             otp=bool(body.get("otp")),
         )
-        entry = bot.dialer.ledger[-1]
+        entry = bot.exchange.ledger[-1]
         if "at" in body:
             call.at = moment(body["at"], bot.tables)
             entry["time"] = wire_time(call.at)
         if not body.get("running"):
-            bot.dialer.end_now(call)
+            bot.exchange.hang_up(call)
         return dict(entry)
 
     def _outcomes(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
@@ -180,10 +179,10 @@ class RemoteSide:
         for wanted in body.values():
             scripted(probe, wanted or {})
         for number, wanted in body.items():
-            self._bot.dialer.outcomes.pop(number, None)
+            self._bot.exchange.outcomes.pop(number, None)
             if wanted:
-                self._bot.dialer.outcomes[number] = wanted
-        return {"ok": True, "outcomes": len(self._bot.dialer.outcomes)}
+                self._bot.exchange.outcomes[number] = wanted
+        return {"ok": True, "outcomes": len(self._bot.exchange.outcomes)}
 
     def _edit_campaign(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         campaign = self._found("campaign", body["campaign"])
@@ -205,14 +204,14 @@ class RemoteSide:
         except Errors as problems:
             raise ValueError(str(problems)) from None
         if values:
-            bot.change(table, row, values)
+            bot.writes.change(table, row, values)
         if status in COMMANDS:
             bot.dialer.set_state(row, COMMANDS[status])
         elif status == 5:
             bot.dialer.set_state(row, COMPLETED)
         elif status is not None:
-            bot.tables["campaign"].change(row, _raw=int(status), updated_date=bot.dialer.now)
-        bot.dialer.catch_up(bot.dialer.now)
+            bot.tables["campaign"].change(row, _raw=int(status), updated_date=bot.exchange.now)
+        bot.exchange.catch_up(bot.exchange.now)
         self._note(f"{table}.edit", row, changes)
 
     def _delete_campaign(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
@@ -228,12 +227,12 @@ class RemoteSide:
 
     def _import(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         """A database import into a phonebook: running campaigns never see these contacts."""
-        phonebook, now = self._found("phonebook", body["phonebook"]), self._bot.dialer.now
+        phonebook = self._found("phonebook", body["phonebook"])
         blank = {name: field.default for name, field in CONTACT_FIELDS.items()}
         made = []
         for number in body["numbers"]:
             own = {"phonebook": phonebook["id"], "contact": str(number), "status": 1}
-            row = self._bot.tables["contact"].add(blank | own | {"created_date": now, "updated_date": now})
+            row = self._bot.writes.add("contact", blank | own)
             self._bot.dialer.contact_added(row, "import")
             made.append(row["id"])
         return {"ids": made}
@@ -242,15 +241,8 @@ class RemoteSide:
         """Somebody puts a number on a list; without `dnc` on the first one."""
         lists = [row["id"] for row in self._bot.tables["dnc_list"]]
         target = self._found("dnc_list", body.get("dnc", lists[0] if lists else 0))
-        now = self._bot.dialer.now
-        row = self._bot.tables["dnc_entry"].add(
-            {
-                "dnc": target["id"],
-                "phone_number": str(body["number"]),
-                "created_date": now,
-                "updated_date": now,
-            }
-        )
+        entry = {"dnc": target["id"], "phone_number": str(body["number"])}
+        row = self._bot.writes.add("dnc_entry", entry)
         self._note("dnc_entry.create", row, body)
         return {"id": row["id"], "dnc": target["id"], "e164": e164(str(body["number"]))}
 

@@ -1,7 +1,6 @@
-"""The dialler: batches each minute, calls, hang-ups, retries, alarms, expiry, in vendor time.
+"""The dialler: campaigns take numbers each minute, calls settle them, retries, expiry.
 
-Nothing runs by itself: `catch_up` does everything that is due, in order of its time, whenever
-somebody asks. The result is the same as if it had been running all along.
+Times of day are compared in the zone of the vendor's server; a window across midnight never fits.
 """
 
 from collections import deque
@@ -9,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from .antbot_calls import Call, Outcome, call_id, call_records, draw, e164, scripted, through_gateway
-from .antbot_clock import Schedule
+from .antbot_calls import Call, Outcome, draw
+from .antbot_exchange import Exchange
 from .antbot_resources import WEEKDAYS
 from .antbot_tables import Row, Tables
 from .switches import Switches
@@ -19,67 +18,52 @@ NEW, STARTED, PAUSED, ABORTED, ENDED, COMPLETED = "new", "started", "paused", "a
 COMMANDS = {1: STARTED, 2: PAUSED, 3: ABORTED, 4: ENDED}
 PENDING, FAIL, SENT, IN_PROCESS, NOT_AUTHORIZED, DONE = 1, 4, 5, 6, 7, 8
 MINUTE = timedelta(minutes=1)
-SWEEP = timedelta(minutes=5)
-ALARM_TOO_OLD = timedelta(minutes=60)
 ZONES = {"UTC": UTC, "Asia/Ho_Chi_Minh": timezone(timedelta(hours=7))}
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def blank_run() -> Row:
+    """What a campaign that never ran keeps for itself."""
+    return {
+        "_state": NEW,
+        "_raw": None,  # a number remote staff made it show
+        "_sealed": None,  # the sealed survey, from the first start on
+        "_gathered": [],  # phonebooks copied in
+        "_pending": deque[int](),  # subscribers that wait for a call
+        "_total": 0,
+        "_open": 0,  # calls reserved, going on or to be repeated
+        "_chain": 0,  # the run of minutes that counts; an older one ends by itself
+        "_last_batch": None,
+    }
 
 
 class Dialer:
-    """Plays the telephony of one account; `now` is the vendor's present while something happens."""
+    """Runs the campaigns of one account."""
 
-    def __init__(self, tables: Tables, switches: Switches, seed: int, now: datetime) -> None:
-        self.now = now
-        self.ledger: list[dict[str, Any]] = []
-        self.in_progress: dict[str, Call] = {}
-        self.outcomes: dict[str, dict[str, Any]] = {}  # number → what a test wants
-        self._tables, self._switches, self._seed = tables, switches, seed
-        self._schedule = Schedule()
-        self._turns = 0  # calls made
-        self._ended = 0  # calls that left records
-        self._next_sweep = _after(now)
+    def __init__(self, tables: Tables, switches: Switches, exchange: Exchange) -> None:
+        self._tables, self._switches, self._exchange = tables, switches, exchange
+        exchange.each_five_minutes = self._end_expired
+        exchange.ended = self._call_ended
 
-    # ------------------------------------------------------------------ time
+    @property
+    def _now(self) -> datetime:
+        return self._exchange.now
 
-    def catch_up(self, until: datetime) -> None:
-        """Do all that is due until then."""
-        while True:
-            action, when = self._sweep, self._next_sweep
-            due = self._schedule.next_time()
-            if due is not None and due <= when:
-                action, when = self._next_action, due
-            alarm = self._next_alarm()
-            if alarm is not None and max(self.now, alarm["date_start_notice"]) < when:
-                action, when = self._ring_alarm(alarm), max(self.now, alarm["date_start_notice"])
-            if when > until:
-                break
-            self.now = max(self.now, when)
-            action()
-        self.now = max(self.now, until)
-
-    def jump(self, now: datetime) -> None:
-        """The clock is set: what is under way moves along, nothing happens in between."""
-        self._schedule.shift(now - self.now)
+    def moved(self, by: timedelta) -> None:
+        """The clock was set: the minutes of running campaigns move along."""
         for campaign in self._tables["campaign"]:
             if campaign["_last_batch"]:
-                campaign["_last_batch"] += now - self.now
-        self.now, self._next_sweep = now, _after(now)
+                campaign["_last_batch"] += by
 
-    def _next_action(self) -> None:
-        self._schedule.pop()()
-
-    def _sweep(self) -> None:
-        """Every five minutes: campaigns past their last day are ended."""
-        self._next_sweep += SWEEP
+    def _end_expired(self) -> None:
         for campaign in self._tables["campaign"]:
-            if campaign["expirationdate"] <= self.now and campaign["_state"] not in (ENDED, COMPLETED):
+            if campaign["expirationdate"] <= self._now and campaign["_state"] not in (ENDED, COMPLETED):
                 self.set_state(campaign, ENDED)
 
     # ------------------------------------------------------------------ campaigns
 
     def set_state(self, campaign: Row, state: str) -> None:
         """A command, or the end of the list; starting makes ready what the first start makes ready."""
-        self._tables["campaign"].change(campaign, _state=state, _raw=None, updated_date=self.now)
+        self._tables["campaign"].change(campaign, _state=state, _raw=None, updated_date=self._now)
         if state == STARTED:
             self._seal(campaign)
             self.gather(campaign)
@@ -88,8 +72,8 @@ class Dialer:
     def _arm(self, campaign: Row) -> None:
         campaign["_chain"] += 1
         chain, last = campaign["_chain"], campaign["_last_batch"]
-        first = self.now if last is None else max(self.now, last + MINUTE)
-        self._schedule.at(first, lambda: self._batch(campaign["id"], chain))
+        first = self._now if last is None else max(self._now, last + MINUTE)
+        self._exchange.schedule.at(first, lambda: self._batch(campaign["id"], chain))
 
     def _seal(self, campaign: Row) -> None:
         """The first start copies the template; from then on the campaign uses the copy."""
@@ -106,7 +90,7 @@ class Dialer:
     def seal(self, template: Row, campaign: int | None) -> Row:
         """A sealed copy of a template with its sections."""
         copied = {key: template[key] for key in ("name", "tts_language", "description", "user")}
-        dates = {"created_date": self.now, "updated_date": self.now}
+        dates = {"created_date": self._now, "updated_date": self._now}
         sealed = self._tables["survey"].add(copied | dates | {"campaign": campaign})
         for section in self._tables["section"].where("survey", template["id"]):
             own = {key: value for key, value in section.items() if key not in ("id", "_made")}
@@ -136,8 +120,8 @@ class Dialer:
                 "status": PENDING,
                 "duration": 0,
                 "billsec": 0,
-                "created_date": self.now,
-                "updated_date": self.now,
+                "created_date": self._now,
+                "updated_date": self._now,
                 "_number": contact["contact"],
                 "_phonebook": contact["phonebook"],
             }
@@ -154,10 +138,10 @@ class Dialer:
 
     def dials_now(self, campaign: Row) -> bool:
         """Started, between its dates, inside its daily window, on a day that is switched on."""
-        local = self.now.astimezone(ZONES[self._switches["window_zone"]])
+        local = self._now.astimezone(ZONES[self._switches["window_zone"]])
         return (
             campaign["_state"] == STARTED
-            and campaign["startingdate"] <= self.now <= campaign["expirationdate"]
+            and campaign["startingdate"] <= self._now <= campaign["expirationdate"]
             and campaign["daily_start_time"] <= local.time() <= campaign["daily_stop_time"]
             and campaign[WEEKDAYS[local.weekday()]]
         )
@@ -166,11 +150,11 @@ class Dialer:
         campaign = self._tables["campaign"].get(campaign_id)
         if campaign is None or campaign["_chain"] != chain or campaign["_state"] != STARTED:
             return
-        campaign["_last_batch"] = self.now
+        campaign["_last_batch"] = self._now
         if self.dials_now(campaign):
             self._reserve(campaign)
         if not self._complete(campaign):
-            self._schedule.at(self.now + MINUTE, lambda: self._batch(campaign_id, chain))
+            self._exchange.schedule.at(self._now + MINUTE, lambda: self._batch(campaign_id, chain))
 
     def _reserve(self, campaign: Row) -> None:
         """Take the minute's share of numbers; their calls go out whatever happens to the campaign."""
@@ -181,7 +165,7 @@ class Dialer:
             self._mark(subscriber, IN_PROCESS)
             campaign["_open"] += 1
             delay = timedelta(seconds=60 * turn / campaign["frequency"])
-            self._schedule.at(self.now + delay, self._dialling(subscriber["id"]))
+            self._exchange.schedule.at(self._now + delay, self._dialling(subscriber["id"]))
 
     def _take(self, campaign: Row) -> list[Row]:
         pending: deque[int] = campaign["_pending"]
@@ -225,7 +209,7 @@ class Dialer:
         return self._switches["inactive_contact"] == "dialled" or contact is None or contact["status"] == 1
 
     def _mark(self, subscriber: Row, status: int, **changes: Any) -> None:
-        self._tables["subscriber"].change(subscriber, status=status, updated_date=self.now, **changes)
+        self._tables["subscriber"].change(subscriber, status=status, updated_date=self._now, **changes)
 
     # ------------------------------------------------------------------ calls
 
@@ -234,7 +218,7 @@ class Dialer:
         campaign = self._tables["campaign"].get(subscriber["campaign"])
         if campaign is not None:
             campaign["_open"] += 1
-            self._schedule.at(when, self._dialling(subscriber["id"]))
+            self._exchange.schedule.at(when, self._dialling(subscriber["id"]))
 
     def _dialling(self, subscriber_id: int) -> Callable[[], None]:
         return lambda: self._dial(subscriber_id)
@@ -246,16 +230,16 @@ class Dialer:
         if subscriber is None or campaign is None:
             return
         attempt = subscriber["count_attempt"] + 1
-        self._mark(subscriber, IN_PROCESS, last_attempt=self.now, count_attempt=attempt)
+        self._mark(subscriber, IN_PROCESS, last_attempt=self._now, count_attempt=attempt)
         sections = self._sections(campaign)
         percents = {
             "opt_out": self._switches["opt_out_percent"] if any(s["type"] == 9 for s in sections) else 0,
             "second_leg": self._switches["b_leg_percent"],
         }
-        self.place(
+        self._exchange.place(
             kind="campaign",
             number=subscriber["_number"],
-            outcome=draw(self._seed, subscriber_id, attempt, campaign["calltimeout"], percents),
+            outcome=draw(self._exchange.seed, subscriber_id, attempt, campaign["calltimeout"], percents),
             gateway=self._tables["gateway"].get(campaign["aleg_gateway"]),
             callerid=campaign["callerid"],
             campaign=campaign["id"],
@@ -267,77 +251,8 @@ class Dialer:
             return self._tables["sealed_section"].where("survey", campaign["_sealed"])
         return self._tables["section"].where("survey", campaign["object_id"])
 
-    def place(
-        self,
-        *,
-        kind: str,
-        number: str,
-        outcome: Outcome,
-        gateway: Row | None,
-        callerid: str,
-        campaign: int | None = None,
-        subscriber: Row | None = None,
-        otp: bool = False,
-        alarm: int | None = None,
-    ) -> Call:
-        """Make a call: it is in the ledger from this moment and ends after ring and talk."""
-        if number in self.outcomes:
-            outcome = scripted(outcome, self.outcomes[number])
-        if gateway is not None and gateway["status"] != 1:
-            outcome = Outcome("NETWORK_OUT_OF_ORDER", 0, 0)
-        self._turns += 1
-        call = Call(
-            callid=call_id(self._seed, self._turns),
-            kind=kind,
-            number=number,
-            dialled=through_gateway(number, gateway),
-            at=self.now,
-            outcome=outcome,
-            gateway=gateway,
-            callerid=callerid,
-            campaign=campaign,
-            subscriber=subscriber["id"] if subscriber else None,
-            otp=otp,
-        )
-        self.in_progress[call.callid] = call
-        self._enter(call, subscriber, alarm)
-        self._schedule.at(
-            self.now + timedelta(seconds=outcome.ring + outcome.talk), lambda: self._hang_up(call)
-        )
-        return call
-
-    def _enter(self, call: Call, subscriber: Row | None, alarm: int | None) -> None:
-        self.ledger.append(
-            {
-                "seq": len(self.ledger) + 1,
-                "time": self.now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "kind": call.kind,
-                "campaign": call.campaign,
-                "phonebook": subscriber["_phonebook"] if subscriber else None,
-                "contact": subscriber["contact"] if subscriber else None,
-                "subscriber": call.subscriber,
-                "alarm": alarm,
-                "attempt": subscriber["count_attempt"] if subscriber else 1,
-                "number": call.number,
-                "dialled": call.dialled,
-                "e164": e164(call.number),
-                "callid": call.callid,
-                "opt_out": call.outcome.opt_out,
-                "disposition": call.outcome.disposition,
-            }
-        )
-
-    def end_now(self, call: Call) -> None:
-        """End a call before its time, as scripted calls do."""
-        self._hang_up(call)
-
-    def _hang_up(self, call: Call) -> None:
-        if self.in_progress.pop(call.callid, None) is None:
-            return
+    def _call_ended(self, call: Call) -> None:
         campaign = self._tables["campaign"].get(call.campaign)
-        if call.campaign is not None and campaign is None:
-            return  # deleted while the call went on: its record has nothing to hang on
-        self._record(call)
         subscriber = self._tables["subscriber"].get(call.subscriber)
         if campaign is None:
             return
@@ -346,8 +261,8 @@ class Dialer:
                 {
                     "dnc": campaign["dnc"],
                     "phone_number": call.number,
-                    "created_date": self.now,
-                    "updated_date": self.now,
+                    "created_date": self._now,
+                    "updated_date": self._now,
                 }
             )
         if call.subscriber is not None:
@@ -366,57 +281,5 @@ class Dialer:
         if status == FAIL and subscriber["count_attempt"] <= campaign["maxretry"]:
             # A queued retry looks at nothing again: it rings even after a pause.
             campaign["_open"] += 1
-            when = self.now + timedelta(seconds=campaign["intervalretry"])
-            self._schedule.at(when, self._dialling(subscriber["id"]))
-
-    def _record(self, call: Call) -> None:
-        """Store the call's records, late if they are to be."""
-        rows = call_records(call, self._switches["raw_dispositions"] == "yes")
-        self._ended += 1
-        late, share = self._switches["late_cdr_s"], self._switches["late_cdr_percent"]
-
-        def store() -> None:
-            if call.campaign is None or self._tables["campaign"].get(call.campaign):
-                for row in rows:
-                    self._tables["cdr"].add(row)
-
-        if late and self._ended * 61 % 100 < share:
-            self._schedule.at(self.now + timedelta(seconds=late), store)
-        else:
-            store()
-
-    # ------------------------------------------------------------------ alarms
-
-    def _next_alarm(self) -> Row | None:
-        """The pending alarm that is due first; one dated more than an hour ago never is."""
-        waiting = [
-            alarm
-            for alarm in self._tables["alarm"]
-            if alarm["status"] == 1 and alarm["date_start_notice"] >= self.now - ALARM_TOO_OLD
-        ]
-        return min(waiting, key=lambda alarm: alarm["date_start_notice"], default=None)
-
-    def _ring_alarm(self, alarm: Row) -> Callable[[], None]:
-        def ring() -> None:
-            event = self._tables["event"].get(alarm["event"]) or {}
-            calendar = self._tables["calendar"].get(event.get("calendar")) or {}
-            user = self._tables["calendar_user"].get(event.get("creator") or calendar.get("user")) or {}
-            setting = self._tables["setting"].get(user.get("calendar_setting")) or {}
-            timeout = min(45, setting.get("call_timeout", 45))
-            call = self.place(
-                kind="alarm",
-                number=alarm["alarm_phonenumber"],
-                outcome=draw(self._seed, -alarm["id"], 1, timeout, {"opt_out": 0, "second_leg": 0}),
-                gateway=self._tables["gateway"].get(setting.get("aleg_gateway")),
-                callerid=setting.get("callerid", ""),
-                alarm=alarm["id"],
-            )
-            status, result = (5, 1) if call.outcome.answered else (3, 0)
-            self._tables["alarm"].change(alarm, status=status, result=result, num_attempt=1)
-
-        return ring
-
-
-def _after(now: datetime) -> datetime:
-    """The next run of the five-minute job."""
-    return EPOCH + ((now - EPOCH) // SWEEP + 1) * SWEEP
+            when = self._now + timedelta(seconds=campaign["intervalretry"])
+            self._exchange.schedule.at(when, self._dialling(subscriber["id"]))

@@ -13,11 +13,11 @@ Check = Callable[[Any, Tables], Any]
 Match = Callable[[Row], bool]
 
 
-class Invalid(Exception):
+class Invalid(ValueError):
     """One value the vendor does not take; the text is its message."""
 
 
-class Errors(Exception):
+class Errors(ValueError):
     """A 400 answer: messages per field."""
 
     def __init__(self, messages: dict[str, list[str]]) -> None:

@@ -3,10 +3,11 @@
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
+from .antbot_clock import wire_time
 from .antbot_dialer import ABORTED, COMPLETED, ENDED, NEW, PAUSED, STARTED
 from .antbot_resources import CORE_CAMPAIGN_FIELDS, FIXED_CAMPAIGN_FIELDS
 from .antbot_tables import Row, Tables
@@ -65,11 +66,6 @@ def _wire(value: Any) -> Any:
     if isinstance(value, time):
         return value.isoformat()
     return list(value) if isinstance(value, list) else value
-
-
-def wire_time(value: datetime) -> str:
-    """A moment with six fractional digits and Z."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Pager:

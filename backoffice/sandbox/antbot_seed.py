@@ -95,8 +95,8 @@ def fill(bot: "AntBot", seed: int, now: datetime, people: list[Person]) -> None:
     _finished_campaign(bot, rng, now, templates[1], hot, gateways[0], lists[0])
     bot.dialer.seal(templates[2], None)
     _one_time_password(bot, people[41].number, gateways[0], now)
-    bot.dialer.catch_up(now)
-    bot.dialer.ledger.clear()
+    bot.exchange.catch_up(now)
+    bot.exchange.ledger.clear()
 
 
 def _adder(bot: "AntBot") -> Callable[..., Row]:
@@ -104,7 +104,7 @@ def _adder(bot: "AntBot") -> Callable[..., Row]:
 
     def add(table: str, **values: object) -> Row:
         blank = {name: field.default for name, field in defaults[table].items()}
-        dates = {"created_date": bot.dialer.now, "updated_date": bot.dialer.now}
+        dates = {"created_date": bot.exchange.now, "updated_date": bot.exchange.now}
         return bot.tables[table].add(blank | EXTRAS.get(table, {}) | values | dates)
 
     return add
@@ -123,7 +123,7 @@ def _gateway(bot: "AntBot", name: str, status: int, add: str, remove: str, trial
             "name": name, "status": status, "description": name, "addprefix": add, "removeprefix": remove,
             "gateways": f"sofia/gateway/{name}/", "subdomain": "company", "gateway_codecs": "",
             "gateway_timeouts": "10", "gateway_retries": "", "originate_dial_string": "",
-            "secondused": None, "created_date": bot.dialer.now, "updated_date": bot.dialer.now,
+            "secondused": None, "created_date": bot.exchange.now, "updated_date": bot.exchange.now,
             "addparameter": "", "count_call": 0, "count_in_use": None, "maximum_call": None,
             "is_trial": trial, "failover": None,
         }
@@ -150,7 +150,7 @@ def _finished_campaign(
 ) -> None:
     """Dialled between 08:00 and 17:00 in Vietnam on the three days before today."""
     first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
-    campaign = bot.new_campaign(
+    campaign = bot.writes.campaign(
         {
             "name": "Ưu đãi khách thân thiết", "description": "Chiến dịch mẫu", "callerid": "AnhDuong",
             "phonebook": [phonebook["id"]], "aleg_gateway": gateway["id"], "object_id": survey["id"],
@@ -172,8 +172,8 @@ def _finished_campaign(
 def _one_time_password(bot: "AntBot", number: str, gateway: Row, now: datetime) -> None:
     """A call of the company's shop, made by another part of the vendor's system."""
     yesterday = now.replace(hour=3, minute=20, second=0, microsecond=0) - timedelta(days=1)
-    bot.dialer.catch_up(yesterday)
+    bot.exchange.catch_up(yesterday)
     outcome = draw(0, 7, 1, 45, {"opt_out": 0, "second_leg": 0})
-    bot.dialer.place(
+    bot.exchange.place(
         kind="scripted", number=number, outcome=outcome, gateway=gateway, callerid="OTP", otp=True
     )

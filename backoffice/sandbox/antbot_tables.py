@@ -23,7 +23,7 @@ TABLES: dict[str, tuple[int, tuple[str, ...]]] = {
     "survey": (951, ("campaign",)),
     "sealed_section": (7001, ("survey",)),
     "dnc_list": (343, ()),
-    "dnc_entry": (4001, ("dnc",)),
+    "dnc_entry": (4001, ("phone_number",)),
     "setting": (4, ()),
     "calendar_user": (115, ()),
     "calendar": (7, ()),

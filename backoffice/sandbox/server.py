@@ -38,12 +38,13 @@ class Vendor(Protocol):
 
 
 def build_vendors(
-    log: WriteLog, *, seed: int, contacts: int, today: date, keys: dict[str, str]
+    log: WriteLog, *, seed: int, contacts: int, today: date, keys: dict[str, str], bot_speed: float = 1.0
 ) -> dict[str, Vendor]:
     """Every vendor the sandbox plays, by prefix."""
     crm = AntCrm(log, seed=seed, contacts=contacts, today=today, key=keys["antcrm"])
-    # The bot calls people the CRM knows, so that calls and contacts meet.
-    bot = AntBot(log, seed=seed, today=today, people=lambda count: people_of(crm.book.data, count))
+    bot = AntBot(
+        log, seed=seed, today=today, speed=bot_speed, people=lambda count: people_of(crm.book.data, count)
+    )
     vendors: list[Vendor] = [crm, bot]
     return {vendor.name: vendor for vendor in vendors}
 
