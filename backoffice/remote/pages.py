@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,15 +25,24 @@ def prefetch(
     and once a page has failed no further one is asked for. `threads` (default: window) is how
     many calls run at once; a window about twice that keeps them busy behind one slow page.
     """
+    failed = threading.Event()
+
+    def guarded(position: P) -> R:
+        try:
+            return fetch(position)
+        except BaseException:
+            failed.set()
+            raise
+
     todo = iter(positions)
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(max_workers=threads or window, thread_name_prefix="prefetch")
     try:
-        waiting.extend(pool.submit(fetch, position) for position in itertools.islice(todo, window))
+        waiting.extend(pool.submit(guarded, position) for position in itertools.islice(todo, window))
         while waiting:
             page = waiting.popleft().result()
-            if not any(future.done() and future.exception() for future in waiting):
-                waiting.extend(pool.submit(fetch, position) for position in itertools.islice(todo, 1))
+            if not failed.is_set():
+                waiting.extend(pool.submit(guarded, position) for position in itertools.islice(todo, 1))
             yield page
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
