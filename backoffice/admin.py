@@ -99,7 +99,7 @@ class UserAdmin(BaseUserAdmin, ShellAdmin):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.request = request
         for name in ("is_active", "is_staff"):
             if name in form.base_fields:
@@ -173,11 +173,11 @@ class GroupAdmin(BaseGroupAdmin, ShellAdmin):
         return super().get_queryset(request).annotate(number=models.Count("user"))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.request = request
         return form
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "permissions":
             ours = ("crm_bridge", "bot_campaigns", "backoffice", "auth")
             rows = Permission.objects.filter(content_type__app_label__in=ours).exclude(
@@ -185,7 +185,7 @@ class GroupAdmin(BaseGroupAdmin, ShellAdmin):
             )
             kwargs["queryset"] = rows.select_related("content_type")
             kwargs["widget"] = CheckList()
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
         field.label_from_instance = _permission_label
         return field
 

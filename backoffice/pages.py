@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -30,7 +31,7 @@ class Guarded(View):
     permission: ClassVar[str | tuple[str, ...]]
 
     @classmethod
-    def as_page(cls, **initial: Any) -> Callable[..., HttpResponse]:
+    def as_page(cls, **initial: Any) -> Callable[..., HttpResponseBase]:
         return admin.site.admin_view(cls.as_view(**initial))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -88,7 +89,12 @@ class ListPage(Page):
     empty_text: Any = ""
 
     def get_queryset(self) -> QuerySet[Any]:
+        """The rows in list order, without joins: the page is cut from one table and its index."""
         raise NotImplementedError
+
+    def with_related(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """What the table shows besides, fetched for the rows of one page only."""
+        return rows
 
     def table_options(self) -> dict[str, Any]:
         return {}
@@ -103,11 +109,11 @@ class ListPage(Page):
         if self.filterset_class is not None:
             filters = self.filterset_class(self.request.GET or None, queryset=rows, request=self.request)
             rows = filters.qs
-        paginator = self.paginator_class(rows, self.per_page)
+        paginator = self.paginator_class(rows.values_list("pk", flat=True), self.per_page)
         page = self._page(paginator)
-        table = self.table_class(
-            list(page.object_list), request=self.request, order_by=(), **self.table_options()
-        )
+        found = self.with_related(rows.model._default_manager.all()).in_bulk(list(page.object_list))
+        shown = [found[pk] for pk in page.object_list if pk in found]
+        table = self.table_class(shown, request=self.request, order_by=(), **self.table_options())
         return super().get_context_data(
             **{
                 "filter": filters,

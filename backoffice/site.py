@@ -85,7 +85,7 @@ MENU: list[tuple[Any, list[Entry]]] = [
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: only what this visitor may open, with the work that waits for them."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for title, entries in MENU:
         items = [_item(request, entry) for entry in entries if _allowed(request, entry)]
         if items:

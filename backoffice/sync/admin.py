@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 
-class ShellAdmin(ModelAdmin):
+class ShellAdmin(ModelAdmin):  # type: ignore[misc]
     """A changelist and form in the shell's look, cheap on big tables."""
 
     list_fullwidth = True
@@ -32,7 +32,7 @@ class ReadOnlyAdmin(ShellAdmin):
         return False
 
 
-class ShellInline(TabularInline):
+class ShellInline(TabularInline):  # type: ignore[misc]
     """Rows inside a form that come and go with the engine, not with the form."""
 
     extra = 0

@@ -1,5 +1,7 @@
 """Base of the buttons: what the services refuse is told in their words."""
 
+from typing import ClassVar
+
 from django.core.exceptions import ValidationError
 
 from backoffice.pages import Action
@@ -8,4 +10,4 @@ from crm_bridge.validation import Invalid
 
 
 class CrmAction(Action):
-    refusals = (ValidationError, NotWritable, Invalid)
+    refusals: ClassVar[tuple[type[Exception], ...]] = (ValidationError, NotWritable, Invalid)

@@ -31,7 +31,9 @@ class ConflictList(ListPage):
     def get_queryset(self) -> QuerySet[Conflict]:
         mine = open_conflicts_for(self.request.user)
         newest = mine.order_by().values("contact").annotate(newest=Max("pk")).values("newest")
-        rows = Conflict.objects.filter(pk__in=newest)
+        return Conflict.objects.filter(pk__in=newest).order_by("-created_at", "-id")
+
+    def with_related(self, rows: QuerySet[Conflict]) -> QuerySet[Conflict]:
         return rows.select_related("contact__connection", "change__author").defer("contact__raw")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

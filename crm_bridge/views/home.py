@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
@@ -210,7 +210,7 @@ def sync_progress(connection: Connection, since: float | None = None) -> dict[st
     wanted = Q(status=Run.Status.RUNNING)
     asked = None
     if since is not None:
-        asked = timezone.datetime.fromtimestamp(since, tz=timezone.get_current_timezone())
+        asked = datetime.fromtimestamp(since, tz=timezone.get_current_timezone())
         wanted |= Q(started_at__gte=asked)
     shown = [progress(run) for run in rows.filter(wanted).order_by("-started_at", "-id")[:6]]
     runs = list({item["run"].stream: item for item in reversed(shown)}.values())
@@ -227,32 +227,20 @@ def sync_progress(connection: Connection, since: float | None = None) -> dict[st
 
 
 def news() -> dict[str, Any]:
-    """New and changed contacts a day, two weeks: for the chart and for its table."""
+    """New and changed contacts a day, two weeks, as the runs counted them: chart and table."""
     today = timezone.localdate()
-    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     key = f"home:news:{today}"
     found = cache.get(key)
     if found is None:
-        first = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-            days=DAYS - 1
-        )
-        found = {
-            name: dict(
-                Contact.objects.filter(**{f"{column}__gte": first})
-                .order_by()
-                .annotate(day=TruncDate(column))
-                .values_list("day")
-                .annotate(number=Count("pk"))
-            )
-            for name, column in (("created", "created_at"), ("touched", "touched_at"))
-        }
+        midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+        runs = Run.objects.filter(started_at__gte=midnight - timedelta(days=DAYS - 1)).order_by()
+        days = runs.annotate(day=TruncDate("started_at")).values_list("day")
+        found = {day: sums for day, *sums in days.annotate(new=Sum("created"), old=Sum("changed"))}
         cache.set(key, found, 60)
     rows = []
-    for day in days:
-        created = found["created"].get(day, 0)
-        rows.append(
-            {"day": day, "created": created, "changed": max(0, found["touched"].get(day, 0) - created)}
-        )
+    for back in reversed(range(DAYS)):
+        created, changed = found.get(today - timedelta(days=back), (0, 0))
+        rows.append({"day": today - timedelta(days=back), "created": created, "changed": changed})
     return {"rows": rows, "data": json.dumps(_chart(rows)), "options": json.dumps(CHART_OPTIONS)}
 
 

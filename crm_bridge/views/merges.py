@@ -32,10 +32,12 @@ class MergeList(ListPage):
     filterset_class = MergeFilter
 
     def get_queryset(self) -> QuerySet[Merge]:
-        rows = Merge.objects.select_related("loser__connection", "survivor")
-        rows = rows.defer("raw", "snapshot", "loser__raw", "survivor__raw")
         # each order has its index: by proof the work list, else the latest merges
-        return rows.order_by("-seen_at" if self.request.GET.get("proof") else "-not_after", "-id")
+        return Merge.objects.order_by("-seen_at" if self.request.GET.get("proof") else "-not_after", "-id")
+
+    def with_related(self, rows: QuerySet[Merge]) -> QuerySet[Merge]:
+        rows = rows.select_related("loser__connection", "survivor")
+        return rows.defer("raw", "snapshot", "loser__raw", "survivor__raw")
 
 
 class MergePage(Page):

@@ -36,10 +36,11 @@ class OutgoingList(ListPage):
     filterset_class = OutgoingFilter
 
     def get_queryset(self) -> QuerySet[ContactChange]:
-        rows = changes_for(self.request.user).select_related("contact", "connection", "author")
-        return rows.defer("contact__raw", "contact__search_text", "contact__note").order_by(
-            "-created_at", "-id"
-        )
+        return changes_for(self.request.user).order_by("-id")
+
+    def with_related(self, rows: QuerySet[ContactChange]) -> QuerySet[ContactChange]:
+        rows = rows.select_related("contact", "connection", "author")
+        return rows.defer("contact__raw", "contact__search_text", "contact__note")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         bulk = []

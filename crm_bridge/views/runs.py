@@ -30,7 +30,10 @@ class RunList(ListPage):
     filterset_class = RunFilter
 
     def get_queryset(self) -> QuerySet[Run]:
-        return Run.objects.select_related("connection").defer("details").order_by("-started_at", "-id")
+        return Run.objects.order_by("-started_at", "-id")
+
+    def with_related(self, rows: QuerySet[Run]) -> QuerySet[Run]:
+        return rows.select_related("connection").defer("details")
 
 
 def progress(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -19,8 +19,7 @@ from crm_bridge.views.actions import CrmAction
 
 
 def _standing() -> QuerySet[Tombstone]:
-    rows = Tombstone.objects.filter(lifted_at__isnull=True)
-    return rows.select_related("contact__connection").defer("raw", "contact__raw", "contact__search_text")
+    return Tombstone.objects.filter(lifted_at__isnull=True)
 
 
 class TrashList(ListPage):
@@ -32,7 +31,10 @@ class TrashList(ListPage):
     filterset_class = TrashFilter
 
     def get_queryset(self) -> QuerySet[Tombstone]:
-        return _standing().order_by(F("trashed_at").desc(), "-id")
+        return _standing().order_by("-trashed_at", "-id")
+
+    def with_related(self, rows: QuerySet[Tombstone]) -> QuerySet[Tombstone]:
+        return rows.select_related("contact__connection").defer("raw", "contact__raw", "contact__search_text")
 
 
 class TrashSnapshot(Page):
@@ -64,7 +66,7 @@ class Recreate(CrmAction):
     back_to = "crm:trash"
 
     def act(self, request: HttpRequest, **kwargs: Any) -> str:
-        stone = get_object_or_404(_standing(), pk=kwargs["pk"])
+        stone = get_object_or_404(_standing().select_related("contact__connection"), pk=kwargs["pk"])
         contacts.recreate(contact=stone.contact, by=request.user)
         return _("%(name)s is on its way to %(crm)s again, as a new contact.") % {
             "name": stone.contact.name,

@@ -22,8 +22,10 @@ class UnreadableList(ListPage):
     filterset_class = UnreadableFilter
 
     def get_queryset(self) -> QuerySet[Quarantine]:
-        rows = Quarantine.objects.select_related("connection").defer("sample")
-        return rows.order_by("-last_seen_at", "-id")
+        return Quarantine.objects.order_by("-last_seen_at", "-id")
+
+    def with_related(self, rows: QuerySet[Quarantine]) -> QuerySet[Quarantine]:
+        return rows.select_related("connection").defer("sample")
 
 
 class UnreadablePage(Page):

@@ -137,6 +137,19 @@ def test_each_number_of_a_card_counts_its_rows(crm: Connection) -> None:
         assert listed == numbers[label]["value"], label
 
 
+def test_the_chart_has_its_numbers_as_a_table_too(crm: Connection) -> None:
+    today = timezone.now()
+    for created, changed, started in ((3, 5, today), (4, 1, today), (2, 0, today - timedelta(days=2))):
+        Run.objects.create(
+            connection=crm, stream="contacts", mode="complete", status="ok",
+            created=created, changed=changed, started_at=started,
+        )  # fmt: skip
+    rows = login("Sales").get("/").context["news"]["rows"]
+    assert len(rows) == 14
+    assert (rows[-1]["created"], rows[-1]["changed"]) == (7, 6)
+    assert (rows[-3]["created"], rows[-3]["changed"]) == (2, 0)
+
+
 def test_someone_without_a_role_learns_why_home_is_empty() -> None:
     assert "You have no role yet" in text(login("").get("/"))
 
