@@ -74,12 +74,14 @@ class OutgoingFilter(filters.FilterSet):
     STATES = (
         (OPEN, _("not finished")),
         ("failing", _("needs a person")),
+        ("stuck", _("refused or held")),
         ("moving", _("on its way")),
         *ContactChange.Status.choices,
     )
     GROUPS = {
         OPEN: ContactChange.OPEN,
         "failing": (ContactChange.Status.REJECTED, ContactChange.Status.CONFLICT, ContactChange.Status.HELD),
+        "stuck": (ContactChange.Status.REJECTED, ContactChange.Status.HELD),
         "moving": (ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN),
     }
 

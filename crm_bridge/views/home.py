@@ -88,7 +88,7 @@ def attention(user: Any) -> list[Notice]:
         found.append(
             Notice(
                 words % count,
-                link("crm:outgoing", status="failing"),
+                link("crm:outgoing", status="stuck"),
                 _("Read why, then correct or drop."),
                 True,
             )
