@@ -67,11 +67,20 @@ class ContactList(Page):
     permission = "crm_bridge.view_contact"
     title = _("Contacts")
 
+    @property
+    def is_swap(self) -> bool:
+        """Only the table is asked for, as with every letter typed into the search box."""
+        htmx: Any = self.request.htmx  # type: ignore[attr-defined]
+        return bool(htmx) and htmx.target == "list"
+
     def get_template_names(self) -> list[str]:
-        partial = self.request.htmx and self.request.htmx.target == "list"  # type: ignore[attr-defined]
-        return ["crm_bridge/contacts/list_body.html" if partial else "crm_bridge/contacts/list.html"]
+        return [f"crm_bridge/contacts/{'list_body' if self.is_swap else 'list'}.html"]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = {**self._list(), **kwargs}
+        return context if self.is_swap else super().get_context_data(**context)
+
+    def _list(self) -> dict[str, Any]:
         selection = Selection(self.request.GET)
         size = self._size()
         slice_, number, too_deep = self._slice(selection, size)
@@ -83,7 +92,7 @@ class ContactList(Page):
             order_by=(),
         )
         user = self.request.user
-        return super().get_context_data(
+        return dict(
             filter=selection.filter,
             pills=selection.pills,
             selection=selection,
@@ -108,7 +117,6 @@ class ContactList(Page):
             can_delete=user.has_perm("crm_bridge.delete_contact"),  # type: ignore[union-attr]
             can_export=user.has_perm("crm_bridge.export_contact"),  # type: ignore[union-attr]
             can_import=user.has_perm("crm_bridge.import_contact"),  # type: ignore[union-attr]
-            **kwargs,
         )
 
     def _size(self) -> int:
