@@ -10,160 +10,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from backoffice import audit
-from backoffice.remote.target import check_base_url
 from backoffice.sync.admin import ShellAdmin, ShellInline
 from backoffice.templatetags.backoffice import age, badge
+from crm_bridge.abilities import capability_rows
 from crm_bridge.connectors import registry
-from crm_bridge.connectors.base import Capabilities, CredentialField
-from crm_bridge.labels import field_label
+from crm_bridge.forms.connection import PREFIX, ConnectionForm, StreamForm
 from crm_bridge.models import Connection, ConnectionHealth, StreamState
-from crm_bridge.records import EDITABLE_FIELDS
-
-PREFIX = "credential_"
-HINT = 4
-"""Last characters of a secret that are shown, where it is long enough to spare them."""
-
-
-class ConnectionForm(forms.ModelForm):
-    """Secrets go in and never come out: blank keeps what is stored."""
-
-    base_url = forms.CharField(max_length=300, label=gettext_lazy("Base URL"))
-
-    class Meta:
-        model = Connection
-        fields = ("name", "vendor", "base_url", "is_active", "requests_per_second", "parallel_requests")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "base_url" not in self.fields:
-            return  # the page only shows
-        self.vendor = self._vendor()
-        self.connector = registry.connector_class(self.vendor)
-        self.fields["base_url"].widget = UnfoldAdminTextInputWidget()
-        self.fields["base_url"].help_text = _(
-            "https, without a path of a single call. Another host asks for the secrets again."
-        )
-        if "vendor" in self.fields:
-            self.fields["vendor"].initial = self.vendor
-        if not self.instance.pk:
-            self.fields["base_url"].initial = self.connector.default_base_url
-        stored = self.stored()
-        for field in self.connector.credential_fields:
-            self.fields[PREFIX + field.name] = _credential_input(field, stored.get(field.name, ""))
-        self.fields["requests_per_second"].widget.attrs["min"] = 0
-        self.fields["parallel_requests"].widget.attrs |= {"min": 1, "max": 16}
-
-    def _vendor(self) -> str:
-        kinds = dict(registry.kinds())
-        asked = self.instance.vendor or self.data.get("vendor") or self.initial.get("vendor")
-        return asked if asked in kinds else next(iter(kinds))
-
-    def stored(self) -> dict[str, str]:
-        """The credentials as stored; empty when none, or when no key reads them any more."""
-        if not self.instance.pk:
-            return {}
-        try:
-            found = Connection.objects.values_list("credentials", flat=True).get(pk=self.instance.pk)
-        except Exception:
-            return {}
-        return dict(found or {})
-
-    def clean_base_url(self) -> str:
-        address = str(self.cleaned_data["base_url"]).strip().rstrip("/")
-        try:
-            check_base_url(address, allow_loopback=True)
-        except ValueError as problem:
-            raise forms.ValidationError(str(problem)) from None
-        return address
-
-    def clean_requests_per_second(self) -> float:
-        rate = self.cleaned_data["requests_per_second"]
-        if not 0 <= rate <= 1000:
-            raise forms.ValidationError(_("From 0 (no limit) to 1000 requests per second."))
-        return float(rate)
-
-    def clean_parallel_requests(self) -> int:
-        number = self.cleaned_data["parallel_requests"]
-        if not 1 <= number <= 16:
-            raise forms.ValidationError(_("From 1 to 16 requests at once."))
-        return int(number)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        address = data.get("base_url")
-        kept = {} if address and self._leads_elsewhere(address) else self.stored()
-        for field in self.connector.credential_fields:
-            name = PREFIX + field.name
-            value = (data.get(name) or "").strip() or kept.get(field.name, "")
-            if value and not value.isprintable():
-                self.add_error(name, _("Holds characters that cannot be typed."))
-            if field.required and not value and address and name not in self.errors:
-                self.add_error(
-                    name,
-                    _("Enter it again: the address now leads to another host.")
-                    if self.instance.pk and self.stored()
-                    else _("This system needs it."),
-                )
-            if value:
-                kept[field.name] = value
-        data["credentials"] = {
-            f.name: kept[f.name] for f in self.connector.credential_fields if f.name in kept
-        }
-        return data
-
-    def _leads_elsewhere(self, address: str) -> bool:
-        """A stored secret belongs to the host it was entered for, and to no other."""
-        if not self.instance.pk:
-            return True
-        before = Connection.objects.values_list("base_url", flat=True).get(pk=self.instance.pk)
-        try:
-            return (
-                check_base_url(before, allow_loopback=True).origin
-                != check_base_url(address, allow_loopback=True).origin
-            )
-        except ValueError:
-            return True
-
-
-def _credential_input(field: CredentialField, stored: str) -> forms.Field:
-    help_text = field.help
-    if field.secret:
-        widget: forms.Widget = UnfoldAdminPasswordWidget(
-            attrs={"autocomplete": "new-password", "spellcheck": "false"}, render_value=False
-        )
-        if stored:
-            ending = f" …{stored[-HINT:]}" if len(stored) >= 4 * HINT else ""
-            help_text = f"{_('Stored')}{ending}. {_('Leave blank to keep it.')} {field.help}"
-        return forms.CharField(
-            label=field.label, required=False, widget=widget, help_text=help_text, strip=True
-        )
-    return forms.CharField(
-        label=field.label,
-        required=False,
-        initial=stored,
-        help_text=help_text,
-        widget=UnfoldAdminTextInputWidget(),
-    )
-
-
-class StreamForm(forms.ModelForm):
-    class Meta:
-        model = StreamState
-        fields = ("every", "complete_at")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["aria-label"] = f"{self.instance.stream}: {field.label}"
-
-    def clean_every(self) -> int:
-        every = int(self.cleaned_data["every"])
-        if every and every < 30:
-            raise forms.ValidationError(_("At least 30 seconds, or 0 for only by hand."))
-        return every
+from crm_bridge.services import pull
 
 
 class StreamInline(ShellInline):
@@ -239,7 +94,7 @@ class ConnectionAdmin(ShellAdmin):
                 ConnectionHealth.objects.filter(connection=obj).update(
                     needs_attention=False, failures=0, open_until=None, last_error=""
                 )
-            _ensure_streams(obj)
+            pull.ensure_streams(obj)
             audit.record(
                 f"connection.{'change' if change else 'create'}",
                 obj,
@@ -313,55 +168,3 @@ def _errors_url(connection: Connection | None) -> str:
     if connection is None:
         return ""
     return f"{reverse('crm:runs')}?connection={connection.pk}&status=failed"
-
-
-def _ensure_streams(connection: Connection) -> None:
-    from crm_bridge.services import pull
-
-    pull.ensure_streams(connection)
-
-
-def capability_rows(able: Capabilities) -> list[dict[str, Any]]:
-    """What a connector can do and cannot, in words."""
-    cannot = sorted(field_label(name) for name in EDITABLE_FIELDS if name not in able.writable)
-    return [
-        {"what": _("Pulls"), "can": True, "how": ", ".join(able.streams)},
-        {"what": _("Tells what changed"), "can": able.changes != "none", "how": CHANGES[able.changes]},
-        {
-            "what": _("Tells what was deleted"),
-            "can": able.deletions == "listed",
-            "how": DELETIONS[able.deletions],
-        },
-        {"what": _("Tells what was merged"), "can": able.merges == "listed", "how": ""},
-        {"what": _("Creates contacts"), "can": able.can_create, "how": _bulk(able)},
-        {
-            "what": _("Edits contacts"),
-            "can": bool(able.writable),
-            "how": _("not these fields: %s") % ", ".join(cannot) if cannot else _("all fields"),
-        },
-        {"what": _("Deletes contacts"), "can": able.can_delete, "how": ""},
-        {"what": _("Restores deleted contacts"), "can": able.can_restore, "how": ""},
-        {"what": _("Merges contacts"), "can": able.can_merge, "how": ""},
-        {
-            "what": _("Finds a record by our own code"),
-            "can": able.own_key,
-            "how": _("a lost answer to a create is cleared up without a duplicate") if able.own_key else "",
-        },
-    ]
-
-
-def _bulk(able: Capabilities) -> str:
-    return _("up to %d in one request") % able.bulk_create if able.bulk_create else _("one by one")
-
-
-CHANGES = {
-    "by_day": gettext_lazy("by whole days; two days overlap"),
-    "newest_first": gettext_lazy("newest first"),
-    "by_second": gettext_lazy("to the second"),
-    "none": gettext_lazy("complete walks only"),
-}
-DELETIONS = {
-    "listed": gettext_lazy("has a list of deleted contacts"),
-    "by_lookup": gettext_lazy("only a single look-up proves it"),
-    "unknown": gettext_lazy("never; absence stays a question"),
-}
