@@ -34,6 +34,28 @@ Control, JSON, no key, below `/_control/`:
     POST   antcrm/mutate            {edits, creates, trash, merges, seed}
     GET    antcrm/staff             employees with id and e-mail
 
+AntBOT is `http://127.0.0.1:PORT/antbot/rest-api`, login `sandbox` / `sandbox-antbot-password`. It runs
+in vendor time: the present × `--bot-speed`, until set. A started campaign dials at once and then each
+minute; outcomes depend on the seed only. Whatever is due is done before each request and control call.
+
+    GET    antbot/clock             {now, speed, zone}
+    POST   antbot/clock             {speed?, now?}: speed 0 stands still; `now` jumps, nothing happens in
+                                    between and calls under way move along
+    POST   antbot/advance           {minutes, seconds?}: time passes with everything due in it
+    GET    antbot/state             clock, campaigns with counts, rows per table, logins, live tokens
+    GET    antbot/ledger?since=     every number dialled since the start; also ?campaign=
+    GET    antbot/rows?table=       all rows of a table; other parameters compare fields
+    POST   antbot/outcomes          {number: {disposition | cause, ring?, talk?, opt_out?, …} or null}
+    POST   antbot/dial              {number, campaign?, at?, disposition?, alarm?, otp?, running?}: a call
+                                    outside the rules, at once a record
+    POST   antbot/edit_campaign     {campaign, changes…}; status 1-5 acts, another number is only shown
+    POST   antbot/delete_campaign   {campaign}
+    POST   antbot/edit_contact      {contact_id, changes…}
+    POST   antbot/import            {phonebook, numbers}: contacts no running campaign sees
+    POST   antbot/dnc               {number, dnc?}
+    POST   antbot/expire_tokens     all tokens answer 401 from now on
+    POST   antbot/mutate            {edits, creates, trash, seed} on contacts
+
 A fault rule: `kind`; which requests: `method`, `path` (glob below the prefix), `match` (text in the
 query or body); how often: `probability`, `after` (skip so many), `times` (at most). Kinds and their
 parameters stand in `faults.py`, switches in `<vendor>_switches.py`.

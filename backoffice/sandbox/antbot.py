@@ -228,8 +228,8 @@ class AntBot:
                 problems[key] = [str(problem)]
         if problems:
             raise Errors(problems)
-        key = next((key for key in asked if table.indexes(key) and asked[key].isdecimal()), None)
-        rows = table.where(key, int(asked[key])) if key else list(table)
+        index = next((name for name in asked if table.indexes(name) and asked[name].isdecimal()), None)
+        rows = table.where(index, int(asked[index])) if index else list(table)
         rows = [row for row in rows if all(match(row) for match in matches)]
         self._found[resource.table] = (version, rows)
         return rows

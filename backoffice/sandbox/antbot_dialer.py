@@ -165,7 +165,7 @@ class Dialer:
             self._mark(subscriber, IN_PROCESS)
             campaign["_open"] += 1
             delay = timedelta(seconds=60 * turn / campaign["frequency"])
-            self._exchange.schedule.at(self._now + delay, self._dialling(subscriber["id"]))
+            self._exchange.schedule.at(self._now + delay, self._dialling(subscriber["id"], campaign["id"]))
 
     def _take(self, campaign: Row) -> list[Row]:
         pending: deque[int] = campaign["_pending"]
@@ -188,9 +188,8 @@ class Dialer:
         """Only the campaign's own list counts, and only the very same text."""
         if campaign["dnc"] is None:
             return False
-        return any(
-            e["phone_number"] == number for e in self._tables["dnc_entry"].where("dnc", campaign["dnc"])
-        )
+        entries = self._tables["dnc_entry"].where("phone_number", number)
+        return any(entry["dnc"] == campaign["dnc"] for entry in entries)
 
     def _complete(self, campaign: Row) -> bool:
         """Everything dialled and ended: the campaign is completed."""
@@ -218,16 +217,19 @@ class Dialer:
         campaign = self._tables["campaign"].get(subscriber["campaign"])
         if campaign is not None:
             campaign["_open"] += 1
-            self._exchange.schedule.at(when, self._dialling(subscriber["id"]))
+            self._exchange.schedule.at(when, self._dialling(subscriber["id"], campaign["id"]))
 
-    def _dialling(self, subscriber_id: int) -> Callable[[], None]:
-        return lambda: self._dial(subscriber_id)
+    def _dialling(self, subscriber_id: int, campaign_id: int) -> Callable[[], None]:
+        return lambda: self._dial(subscriber_id, campaign_id)
 
-    def _dial(self, subscriber_id: int) -> None:
+    def _dial(self, subscriber_id: int, campaign_id: int) -> None:
         """Ring a reserved number; the campaign's state is not looked at again."""
         subscriber = self._tables["subscriber"].get(subscriber_id)
-        campaign = self._tables["campaign"].get(subscriber["campaign"]) if subscriber else None
-        if subscriber is None or campaign is None:
+        campaign = self._tables["campaign"].get(campaign_id)
+        if campaign is None:
+            return
+        if subscriber is None:  # its contact was removed meanwhile
+            campaign["_open"] -= 1
             return
         attempt = subscriber["count_attempt"] + 1
         self._mark(subscriber, IN_PROCESS, last_attempt=self._now, count_attempt=attempt)
@@ -282,4 +284,4 @@ class Dialer:
             # A queued retry looks at nothing again: it rings even after a pause.
             campaign["_open"] += 1
             when = self._now + timedelta(seconds=campaign["intervalretry"])
-            self._exchange.schedule.at(when, self._dialling(subscriber["id"]))
+            self._exchange.schedule.at(when, self._dialling(subscriber["id"], campaign["id"]))

@@ -97,6 +97,7 @@ def fill(bot: "AntBot", seed: int, now: datetime, people: list[Person]) -> None:
     _one_time_password(bot, people[41].number, gateways[0], now)
     bot.exchange.catch_up(now)
     bot.exchange.ledger.clear()
+    bot.tables.settle()
 
 
 def _adder(bot: "AntBot") -> Callable[..., Row]:

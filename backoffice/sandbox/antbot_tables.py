@@ -113,6 +113,12 @@ class Tables:
                 self["subscriber"].remove(subscriber)
         self[name].remove(row)
 
+    def settle(self) -> None:
+        """Make all rows old, so that no lagging list hides them."""
+        for table in self._tables.values():
+            for row in table:
+                row["_made"] = 0.0
+
     def counts(self) -> dict[str, int]:
         """Rows per table."""
         return {name: len(table) for name, table in self._tables.items()}

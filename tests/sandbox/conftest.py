@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.sandbox.antbot_api import BotApi
 from tests.sandbox.http import Api
 from tests.sandbox_fixture import SandboxControl
 
@@ -10,3 +11,9 @@ from tests.sandbox_fixture import SandboxControl
 def api(sandbox: SandboxControl) -> Api:
     """The sandbox's AntCRM API with the right key."""
     return Api(sandbox)
+
+
+@pytest.fixture
+def bot_api(sandbox: SandboxControl) -> BotApi:
+    """The sandbox's AntBOT API; logs in when first needed."""
+    return BotApi(sandbox)
