@@ -28,6 +28,7 @@ FAILURES_TO_OPEN = 5
 COOLDOWN = 30.0
 LONGEST_COOLDOWN = 600.0
 LOOK_AGAIN = 1.0
+"""Seconds for which a worker trusts that the circuit is closed."""
 OK_AGAIN = 30.0
 
 
