@@ -305,7 +305,11 @@ def _due(connection: Connection | None, tries: "Counter[int]") -> list[tuple[int
 
 
 def _ring_next(entry: ContactChange) -> None:
-    """What waited behind this row need not wait for the sweep."""
-    following = OUTBOX.due().filter(contact_id=entry.contact_id).order_by("pk").first()
+    """One row done rings the next: what stood behind it, else what its connection has been due longest.
+
+    So a backlog whose messages were lost drains at the workers' pace, not at the sweep's.
+    """
+    due = OUTBOX.due().filter(connection_id=entry.connection_id)
+    following = due.filter(contact_id=entry.contact_id).first() or due.order_by("not_before", "pk").first()
     if following is not None:
         outbox.ring(following)

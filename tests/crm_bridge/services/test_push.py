@@ -344,3 +344,15 @@ def test_a_pre_read_that_cannot_be_used_sends_nothing(mirror, crm, staff):
     push.push_one(contact.changes.get().pk)
     change = contact.changes.get()
     assert (change.status, change.sent_at, crm.writes) == (Status.WAITING, None, [])
+
+
+def test_one_row_done_rings_the_next_of_its_connection(mirror, crm, staff, monkeypatch):
+    """A backlog whose messages were all lost drains from a single ring."""
+    for _number in range(5):
+        contacts.edit(contact=mirror(stage="new"), changes={"stage": "won"}, by=staff)
+    rung = [ContactChange.objects.earliest("pk").pk]
+    monkeypatch.setattr(push.outbox, "ring", lambda row: rung.append(row.pk))
+    for pk in rung:
+        push.push_one(pk)
+    assert len(rung) == 5
+    assert set(ContactChange.objects.values_list("status", flat=True)) == {Status.DONE}
