@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from . import antbot_seed
 from .antbot_access import Access
@@ -156,7 +157,7 @@ class AntBot:
     def _slashless(self, request: Request) -> Answer:
         """What the framework does about a missing slash: a redirect that loses the body of a write."""
         if self.switches["slashless"] == "redirect":
-            query = "?" + "&".join(f"{k}={v}" for k, v in request.query.items()) if request.query else ""
+            query = f"?{urlencode(request.query)}" if request.query else ""
             return Answer(301, b"", {"Location": f"{request.path}/{query}"}, "text/html; charset=utf-8")
         status = int(self.switches["slashless"])
         return Answer(status, HTML_404, content_type="text/html; charset=utf-8")

@@ -65,7 +65,7 @@ class BotApi:
     def everything(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """All pages, until the one that is not there."""
         found: list[dict[str, Any]] = []
-        for page in range(1, 1000):
+        for page in range(1, 5000):
             reply = self.call("GET", f"{path}/", page=page, **query)
             if reply.status == 404:
                 return found

@@ -336,3 +336,28 @@ def test_reset_brings_everything_back(sandbox, bot_api):
     clock = fresh.bot.clock()
     assert (clock["speed"], clock["now"] < "2030") == (1.0, True)
     assert fresh.bot.writes(by="all") == []
+
+
+def test_no_value_makes_the_server_stumble(bot_api):
+    odd = (None, True, -1, 2**70, 1.5, "", "٣", "x" * 5000, "\ud800", "\x00", [], [[1]], {"a": 1},
+           "9999-12-31T23:59:59-14:00", "12:00:00+07:00")  # fmt: skip
+    book = bot_api.phonebook()
+    good = {
+        "campaigns": campaign_body(book),
+        "survey-template": {"name": "A", "tts_language": "vi"},
+        "section-template": {"type": 1, "survey": 351, "question": "A", "script": "B"},
+        "contact": {"phonebook": book, "contact": "0919900000", "status": 1},
+        "dnc-contact": {"phone_number": "0919900000", "dnc": 343},
+        "calendar-user": {"username": "A", "password": "B", "calendar_setting": 4},
+        "alarm": {"alarm_phonenumber": "1", "event": 8, "date_start_notice": "2099-01-01T00:00:00Z"},
+    }
+    for path, body in good.items():
+        for key in body:
+            for value in odd:
+                reply = bot_api.call("POST", f"{path}/", body | {key: value})
+                assert reply.status in (201, 400), (path, key, value)
+                assert isinstance(reply.json, dict)
+    for value in odd:
+        items = {"phonebook": book, "contacts": [value, {"contact": value}]}
+        assert bot_api.call("POST", "bulkcontact/", items).status == 200
+        assert bot_api.call("POST", "get-token/", {"username": value, "password": value}).status in (400, 401)
