@@ -58,6 +58,7 @@ def run(repeat: int, stock_repeat: int) -> None:
     phone = ContactPhone.objects.filter(contact__state="live", e164__startswith="+849")[100].e164[3:]
     middle = rows * 97 // 100 // SIZE // 2 + 1
     pages: Sequence[tuple[str, str, str]] = (
+        ("floor: the shell around it", "import/", ""),
         ("G8 first page", f"?size={SIZE}", ""),
         ("G9 phone, last 7 digits", f"?size={SIZE}&q={phone[-7:]}", f"?q={phone[-7:]}"),
         ("G9 phone, 0… with spaces", f"?size={SIZE}&q=0{phone[:3]}+{phone[3:6]}+{phone[6:]}", ""),
@@ -86,13 +87,19 @@ def run(repeat: int, stock_repeat: int) -> None:
                     if theirs or name.startswith("G8"):
                         address = f"/stock/crm_bridge/contact/{theirs}"
                         stock[name] = measure(client, address, stock_repeat)
-        print(f"{connection.vendor}, {rows:,} contacts, {SIZE} rows a page, median and p95 of {repeat} (ms)")
-        print("page                              p50      p95  queries     KB     stock  queries   ratio")
+        print(
+            f"{connection.vendor}, {rows:,} contacts, {SIZE} rows a page, best, median, p95 of {repeat} (ms)"
+        )
+        print(
+            "page                             best      p50      p95  queries     KB     stock  queries   ratio"
+        )
         warm(client)
         for name, ours, _theirs in pages:
             times, size, queries = measure(client, f"/crm_bridge/contact/{ours}", repeat)
             median = statistics.median(times)
-            line = f"{name:28} {median:8.1f} {p95(times):8.1f} {queries:8} {size / 1024:6.0f}"
+            line = (
+                f"{name:28} {min(times):8.1f} {median:8.1f} {p95(times):8.1f} {queries:8} {size / 1024:6.0f}"
+            )
             if name in stock:
                 slow = statistics.median(stock[name][0])
                 line += f" {slow:9.0f} {stock[name][2]:8} {slow / median:6.0f}×"
