@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from backoffice.remote.auth import forget_process_tokens
+
 pytest_plugins = ["tests.sandbox_fixture"]
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
@@ -56,3 +58,9 @@ def _refuse_strangers(host):
     name = host.decode() if isinstance(host, bytes) else str(host)
     if not name.startswith(LOOPBACK):
         raise NetworkUsed(f"a test tried to reach {name}")
+
+
+@pytest.fixture(autouse=True)
+def no_tokens_kept() -> None:
+    """A sandbox that was reset knows no token of the test before."""
+    forget_process_tokens()

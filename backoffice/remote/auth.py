@@ -155,6 +155,12 @@ def process_tokens(*identity: str) -> MemoryTokens:
         return _stores.setdefault(key, MemoryTokens())
 
 
+def forget_process_tokens() -> None:
+    """Every credential of this process logs in anew when it is used next."""
+    with _stores_lock:
+        _stores.clear()
+
+
 class RenewedToken(ABC):
     """A bearer token that is got when first needed and renewed when it is refused.
 
@@ -167,7 +173,7 @@ class RenewedToken(ABC):
     #: Seconds before the next try after a clear no and after a disturbance; they double.
     REFUSED_WAIT, DISTURBED_WAIT, LONGEST_WAIT = 30.0, 1.0, 900.0
     #: This many renewals within this many seconds are the most.
-    MOST_RENEWALS, RENEWALS_WITHIN = 5, 60.0
+    MOST_RENEWALS, RENEWALS_WITHIN = 10, 60.0
 
     def __init__(self, store: TokenStore, header: str = "Authorization", prefix: str = "Bearer ") -> None:
         self._store, self._header, self._prefix = store, header, prefix
@@ -200,8 +206,11 @@ class RenewedToken(ABC):
             self._check_turn(state)
             try:
                 token = _sendable(self.obtain(state.secrets))
+            except (ConnectionBroken, RetryLater) as error:
+                self._note_failure(state, error)
+                raise
             except RemoteError as error:
-                raise self._failed(state, error) from error
+                raise self._clear(error, self._note_failure(state, error)) from error
             now = self._store.now()
             state.token, state.generation = token, state.generation + 1
             state.renewed_at = [*state.renewed_at, now][-self.MOST_RENEWALS :]
@@ -216,25 +225,25 @@ class RenewedToken(ABC):
         if most and (left := state.renewed_at[0] + self.RENEWALS_WITHIN - now) > 0:
             raise _not_called(f"{self.MOST_RENEWALS} logins were made within a minute", True, left)
 
-    def _failed(self, state: TokenState, error: RemoteError) -> RemoteError:
-        """Notes the failure for all; nothing of the actual call was sent, so nothing is unknown."""
+    def _note_failure(self, state: TokenState, error: RemoteError) -> float:
+        """Makes everybody wait, and says how long. A token that still works is kept meanwhile."""
         refused = isinstance(error, ConnectionBroken | Rejected)
-        if refused:  # a token that was refused is of no use to anybody else either
-            state.token = ""
         state.failures = state.failures + 1 if refused == state.refused else 1
-        wait = (self.REFUSED_WAIT if refused else self.DISTURBED_WAIT) * 2 ** min(state.failures - 1, 16)
+        wait = (self.REFUSED_WAIT if refused else self.DISTURBED_WAIT) * 2.0 ** min(state.failures - 1, 16)
         told = error.after if isinstance(error, RetryLater) else None
         wait = min(max(wait, told or 0.0), self.LONGEST_WAIT)
         state.refused, state.not_before = refused, self._store.now() + wait
-        state.reason = f"logging in failed: {error.reason}"
-        if isinstance(error, ConnectionBroken | RetryLater):
-            return error
-        if refused:
+        state.reason = f"logging in was refused: {error.reason}" if refused else "logging in did not work"
+        return wait
+
+    @staticmethod
+    def _clear(error: RemoteError, wait: float) -> RemoteError:
+        """The same failure for the call it was made for, of which nothing was sent: no outcome is unknown."""
+        clear: RemoteError = RetryLater.in_seconds("not called: logging in did not work", wait)
+        if isinstance(error, Rejected):
             nowhere = error.status in {404, 405}
             what = "there is no login at this address" if nowhere else "it does not accept our login"
-            clear: RemoteError = ConnectionBroken(what)
-        else:
-            clear = RetryLater.in_seconds(f"not called: {state.reason}", wait)
+            clear = ConnectionBroken(what)
         clear.connection, clear.operation, clear.status = error.connection, error.operation, error.status
         clear.keep_evidence(request_id=error.request_id, excerpt=error.excerpt, words=error.words)
         return clear

@@ -15,6 +15,7 @@ from bot_campaigns.antbot.writes import Writing
 
 INSIDE, BESIDE = "inside", "beside"
 YES, NO = "yes", "no"
+LOGIN_DEADLINE = 20.0
 
 
 class AntBotConnector(Writing):
@@ -101,7 +102,9 @@ class AntBotConnector(Writing):
         renew_on = {401} if account.options.get("renew_on_403", YES) == NO else {401, 403}
         try:
             store = tokens or process_tokens(login_base, username, password)
-            self._login = RemoteSession(login_base, NoAuth(), label=account.label, **session_parts)
+            # all calls wait for a login, so it may not take as long as they
+            quick = session_parts | {"deadline": min(session_parts.get("deadline", 60.0), LOGIN_DEADLINE)}
+            self._login = RemoteSession(login_base, NoAuth(), label=account.label, **quick)
             self._auth = PasswordToken(self._log_in, username, password, store)
             self._session = RemoteSession(
                 base_url,
