@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -57,7 +58,7 @@ class ConnectionForm(forms.ModelForm):
             return {}
         try:
             found = Connection.objects.values_list("credentials", flat=True).get(pk=self.instance.pk)
-        except Exception:
+        except (InvalidToken, ValueError):  # the form must open, to correct it
             return {}
         return dict(found or {})
 
