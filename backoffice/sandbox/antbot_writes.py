@@ -40,9 +40,8 @@ class Writes:
         if table == "contact" and len(self._tables["contact"]) >= self._switches["max_contacts"]:
             raise Errors({"non_field_errors": ["Maximum number of contacts reached for this account."]})
         if table == "calendar_user":
-            digest = blake2b(
-                values.pop("password").encode("utf-8", "surrogatepass"), digest_size=24
-            ).hexdigest()
+            secret = values.pop("password").encode("utf-8", "surrogatepass")
+            digest = blake2b(secret, digest_size=24).hexdigest()
             values["_password_hash"] = f"pbkdf2_sha256$12000${digest}"
         if table == "alarm" and values["date_start_notice"] is None:
             values["date_start_notice"] = self._exchange.now
