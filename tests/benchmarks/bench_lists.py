@@ -87,11 +87,9 @@ def run(repeat: int, stock_repeat: int) -> None:
                     if theirs or name.startswith("G8"):
                         address = f"/stock/crm_bridge/contact/{theirs}"
                         stock[name] = measure(client, address, stock_repeat)
+        print(f"{connection.vendor}, {rows:,} contacts, {SIZE} rows a page, {repeat} times each (ms)")
         print(
-            f"{connection.vendor}, {rows:,} contacts, {SIZE} rows a page, best, median, p95 of {repeat} (ms)"
-        )
-        print(
-            "page                             best      p50      p95  queries     KB     stock  queries   ratio"
+            f"{'page':28} {'best':>8} {'p50':>8} {'p95':>8} {'queries':>8} {'KB':>6}  stock, queries, ratio"
         )
         warm(client)
         for name, ours, _theirs in pages:
