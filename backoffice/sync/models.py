@@ -204,7 +204,7 @@ class AbstractOutboxEntry(models.Model):
         return f"{self.operation} {self.request_id}"
 
     @classmethod
-    def one_open_per(cls, subject: str) -> list[models.UniqueConstraint]:
+    def one_open_per(cls, subject: str) -> list[models.BaseConstraint]:
         """Constraints: one waiting and one in-flight entry per subject."""
         return [
             models.UniqueConstraint(

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(blank=True, max_length=64, null=True, unique=True, verbose_name='our code')),
                 ('kind', models.CharField(choices=[('lead', 'lead'), ('contact', 'contact'), ('account', 'account')], max_length=8, verbose_name='kind')),
                 ('state', models.CharField(choices=[('live', 'live'), ('trashed', 'trashed'), ('merged', 'merged'), ('missing', 'missing')], default='live', max_length=8, verbose_name='state')),
-                ('name', models.CharField(max_length=500, verbose_name='name')),
+                ('name', models.CharField(max_length=2000, verbose_name='name')),
                 ('gender', models.CharField(blank=True, choices=[('male', 'male'), ('female', 'female'), ('other', 'other'), ('', 'unknown')], max_length=8, verbose_name='gender')),
                 ('birth_date', models.DateField(blank=True, null=True, verbose_name='birth date')),
                 ('stage', models.CharField(blank=True, max_length=200, verbose_name='stage')),

@@ -55,7 +55,7 @@ class Contact(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.LIVE)
 
-    name = models.CharField(_("name"), max_length=500)
+    name = models.CharField(_("name"), max_length=2000)
     gender = models.CharField(_("gender"), max_length=8, choices=Gender.choices, blank=True)
     birth_date = models.DateField(_("birth date"), null=True, blank=True)
     stage = models.CharField(_("stage"), max_length=200, blank=True)
@@ -71,7 +71,7 @@ class Contact(models.Model):
     rank_name = models.CharField(_("rank"), max_length=100, blank=True)
     ads_history = models.JSONField(_("ads history"), default=list, blank=True)
     extra = models.JSONField(_("further values"), default=dict, blank=True)
-    tags = models.ManyToManyField(
+    tags: "models.ManyToManyField[Tag, ContactTag]" = models.ManyToManyField(
         "Tag", verbose_name=_("tags"), through="ContactTag", related_name="contacts"
     )
 

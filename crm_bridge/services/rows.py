@@ -49,7 +49,7 @@ def write_values(contact: Contact, values: Mapping[str, Any], **columns: Any) ->
             contact.emails.values_list("value", flat=True),
         )
         changed["search_text"] = contact.search_text
-    contact._prefetched_objects_cache = {}
+    vars(contact).pop("_prefetched_objects_cache", None)  # lists read before are not true any more
     if changed:
         contact.save(update_fields=list(changed))
 
