@@ -74,8 +74,7 @@ def numbers_behind(dialled: str, rules: Sequence[PrefixRule] = ()) -> tuple[str,
         if not wanted.startswith(added):
             continue
         rest = wanted[len(added) :]
-        for removed in (*rule.remove, ""):
-            original = ("+" if removed.startswith("+") else "") + digits(removed) + rest
+        for original in (*(removed + rest for removed in rule.remove), rest, f"+{rest}"):
             if digits(dialled_number(original, rule)) == wanted and (number := to_e164(original)):
                 found[number] = None
     if not found and (number := to_e164(dialled)):

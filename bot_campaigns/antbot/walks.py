@@ -32,7 +32,7 @@ def _as_it_is(item: RawItem) -> RawItem:
     return item
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ListWalk(Generic[R]):
     """One list. `key` names it with its filters, so that page marks do not mix."""
 
