@@ -77,8 +77,6 @@ class Dialer:
 
     def _seal(self, campaign: Row) -> None:
         """The first start copies the template; from then on the campaign uses the copy."""
-        if campaign["_sealed"] is not None:
-            return
         template = self._tables["template"].get(campaign["object_id"])
         if template is None:
             return

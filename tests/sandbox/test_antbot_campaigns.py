@@ -43,9 +43,12 @@ def test_pause_stops_after_the_minutes_batch_and_resuming_is_no_faster(bot_api):
     bot.advance(30)
     assert len(bot_api.dialled(campaign)) == 10
     assert bot.campaign(campaign)["in_progress"] == 0
-    bot_api.command(campaign, START)
+    for _ in range(3):
+        bot_api.command(campaign, START)
     bot.advance(seconds=59)
     assert len(bot_api.dialled(campaign)) == 20
+    bot.advance(1)
+    assert len(bot_api.dialled(campaign)) == 30
 
 
 @pytest.mark.parametrize(("command", "status"), [(PAUSE, 2), (ABORT, 3), (END, 4)])
@@ -156,6 +159,9 @@ def test_first_start_seals_the_survey(bot_api):
     bot_api.command(campaign, PAUSE)
     bot_api.command(campaign, START)
     assert bot_api.get(f"campaigns/{campaign}")["object_id"] == sealed["object_id"]
+    bot_api.put("section-template/2001", script="Lời chào khác")
+    seen = {row["script"] for row in bot_api.bot.rows("sealed_section", survey=sealed["object_id"])}
+    assert "Lời chào khác" not in seen
 
 
 def test_same_number_in_two_phonebooks_rings_twice(bot_api):
@@ -205,6 +211,15 @@ def test_contact_switched_off_is_passed_over_or_dialled(bot_api):
     assert bot_api.status(campaign) == 5
     other = bot_api.campaign(book, name="Lần hai")
     bot_api.put(f"contact/{last['id']}", contact=last["contact"], status=1)
+    again = bot_api.campaign(book, name="Đổi ý")
+    bot_api.command(again, START)
+    bot_api.bot.advance(seconds=10)
+    bot_api.put(f"contact/{last['id']}", contact=last["contact"], status=0)
+    bot_api.bot.advance(seconds=70)
+    assert last["contact"] not in bot_api.dialled(again)
+    bot_api.put(f"contact/{last['id']}", contact=last["contact"], status=1)
+    bot_api.bot.advance(2)
+    assert last["contact"] in bot_api.dialled(again)
     bot_api.bot.switches(inactive_contact="dialled")
     bot_api.command(other, START)
     bot_api.put(f"contact/{last['id']}", contact=last["contact"], status=0)
@@ -322,6 +337,23 @@ def test_setting_the_clock_dials_nothing_in_between(bot_api):
     times = [entry["time"] for entry in bot_api.bot.ledger(campaign=campaign)]
     assert len(times) <= 20
     assert {time[:10] for time in times} == {DAY, "2026-03-04"}
+
+
+def test_calls_under_way_move_along_when_the_clock_is_set(bot_api):
+    bot_api.bot.outcomes({"0919900000": {"disposition": "NOANSWER", "ring": 40}})
+    campaign = bot_api.campaign(bot_api.phonebook("0919900000", *numbers(30, start=1)))
+    bot_api.command(campaign, START)
+    bot_api.bot.advance(seconds=1)
+    bot_api.bot.clock(now="2026-03-04T09:00:00Z")
+    assert bot_api.bot.campaign(campaign)["in_progress"] == 1
+    bot_api.command(campaign, PAUSE)
+    bot_api.bot.advance(4)
+    assert bot_api.bot.campaign(campaign)["in_progress"] == 0
+    assert len(bot_api.dialled(campaign)) == 10
+    bot_api.bot.clock(now=f"{DAY}T06:00:00Z")
+    bot_api.command(campaign, START)
+    bot_api.bot.advance(seconds=59)
+    assert len(bot_api.dialled(campaign)) == 20
 
 
 def test_account_caps_and_campaign_rules(bot_api):

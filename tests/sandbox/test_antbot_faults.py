@@ -7,7 +7,7 @@ import pytest
 
 from tests.sandbox.antbot_api import BotApi, numbers
 from tests.sandbox.http import eventually
-from tests.sandbox_fixture import SandboxError
+from tests.sandbox_fixture import SandboxError, start_sandbox, stop_sandbox
 
 CUT = (ConnectionError, http.client.RemoteDisconnected)
 START, PAUSE = 1, 2
@@ -164,3 +164,18 @@ def test_control_mistakes_are_sentences(bot_api):
     ):
         with pytest.raises(SandboxError):
             bot_api.bot.control(method, path, body)
+
+
+def test_speed_and_day_can_be_chosen_at_the_start():
+    process, control = start_sandbox("--contacts", "5", "--today", "2026-01-15", "--bot-speed", "600")
+    try:
+        first = control.bot.clock()
+        assert (first["now"][:7], first["speed"]) == ("2026-01", 600.0)
+        later = eventually(lambda: control.bot.clock()["now"] > first["now"])
+        assert later
+        calls = control.bot.rows("cdr", campaign=1201)
+        assert {call["starting_date"][:10] for call in calls} == {f"2026-01-{day}" for day in (12, 13, 14)}
+        control.reset()
+        assert control.bot.clock()["speed"] == 600.0
+    finally:
+        stop_sandbox(process)
