@@ -1,0 +1,105 @@
+"""A campaign that dials: its state, calls and subscribers every few seconds.
+
+One light poll of that campaign alone; the streams read everything again at leisure.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q
+from django.utils import timezone
+
+from backoffice.sync.pull import FilterIgnored
+from bot_campaigns.antbot.connector import AntBotConnector
+from bot_campaigns.models import BotRun, BotStreamState, Call, Campaign, CampaignCommand
+from bot_campaigns.records import ReportedStatus
+from bot_campaigns.services.pull import Job, Status, count_numbers, running
+from bot_campaigns.services.sinks import report
+from bot_campaigns.services.streams import calls_since, subscriber_walk
+
+EVERY = 12
+"""Seconds."""
+AFTER_COMMAND = timedelta(minutes=10)
+"""So long after a command the campaign is watched, whatever it says of itself."""
+CALLS_AGAIN = timedelta(minutes=5)
+"""Calls are reported when they end, so not in the order in which they start."""
+SHARE_FOR_SUBSCRIBERS = 0.1
+"""Of the time of a poll's rhythm: a long list of subscribers is read less often."""
+
+
+def due_polls(now: datetime) -> list[int]:
+    """Ids of campaigns to poll now: those that dial, or were told something a moment ago."""
+    open_commands = CampaignCommand.objects.filter(
+        campaign=OuterRef("pk"), status__in=CampaignCommand.OPEN, created_at__gt=now - AFTER_COMMAND
+    )
+    campaigns = Campaign.objects.filter(
+        Q(reported_status=ReportedStatus.STARTED)
+        | Q(desired_at__gt=now - AFTER_COMMAND)
+        | Exists(open_commands),
+        connection__is_active=True,
+        gone_at__isnull=True,
+        remote_id__isnull=False,
+    ).exclude(connection__health__needs_attention=True)
+    wanted = dict(campaigns.values_list("pk", "connection_id"))
+    recent = Q(last_started_at__gt=now - timedelta(seconds=EVERY)) | Q(lease_until__gt=now)
+    states = BotStreamState.objects.filter(recent, stream__in=[_stream(pk) for pk in wanted])
+    fresh = set(states.values_list("stream", flat=True))
+    return [pk for pk in sorted(wanted) if _stream(pk) not in fresh]
+
+
+def poll(campaign: Campaign) -> BotRun:
+    """Read one campaign now. Raises ``Busy`` while another poll of it is under way."""
+    state, _made = BotStreamState.objects.get_or_create(
+        connection=campaign.connection, stream=_stream(campaign.pk), defaults={"every": EVERY}
+    )
+    with running(state) as job:
+        job.start(BotRun.Mode.INCREMENTAL)
+        job.guard(lambda connector: _work(job, connector, campaign))
+    if job.run.status == Status.OK:  # a run every few seconds: the last one tells enough
+        older = BotRun.objects.filter(
+            connection=campaign.connection, stream=state.stream, status=Status.OK, pk__lt=job.run.pk
+        )
+        older.delete()
+    return job.run
+
+
+def _stream(pk: int) -> str:
+    return f"live-{pk}"
+
+
+def _work(job: Job, connector: AntBotConnector, campaign: Campaign) -> None:
+    asked_at = timezone.now()
+    record = connector.campaign(str(campaign.remote_id))
+    job.run.requests += 1
+    if record is None:
+        job.details["missing"] = True  # the list of campaigns decides what that means
+    else:
+        with transaction.atomic():
+            report(campaign, record, asked_at)
+    reader, _sink = job.reader(connector, ("subscribers", "calls"))
+    newest = Call.objects.filter(campaign=campaign).aggregate(newest=Max("started_at"))["newest"]
+    since = newest - CALLS_AGAIN if newest else None
+    try:
+        reader.read([calls_since(connector, job.connection, since, str(campaign.remote_id))], since=since)
+    except FilterIgnored:
+        reader.drop()
+        job.details["filter_ignored"] = "The bot ignored the dates; the stream of calls reads them."
+    if record is not None and _subscribers_due(job):
+        began = time.monotonic()
+        reader.read([subscriber_walk(connector, campaign)])
+        job.state.cursor |= {
+            "subscribers_at": asked_at.isoformat(),
+            "subscribers_seconds": round(time.monotonic() - began, 3),
+        }
+        count_numbers(job.connection, campaign.pk)
+    Campaign.objects.filter(pk=campaign.pk).update(polled_at=asked_at)
+    job.end(Status.OK)
+
+
+def _subscribers_due(job: Job) -> bool:
+    last = job.state.cursor.get("subscribers_at")
+    if last is None:
+        return True
+    rest = job.state.cursor.get("subscribers_seconds", 0.0) / SHARE_FOR_SUBSCRIBERS
+    return timezone.now() - datetime.fromisoformat(last) >= timedelta(seconds=rest)
