@@ -22,7 +22,8 @@ from backoffice.sync.bulk import bulk
 from bot_campaigns.models import BotContact, Call, Campaign, Launch, LaunchNumber, Phonebook, Subscriber
 from bot_campaigns.records import SubscriberStatus
 from bot_campaigns.services import number_files
-from bot_campaigns.services.suppression import canonical, chunks
+from bot_campaigns.services.sets import chunks, ids, texts
+from bot_campaigns.services.suppression import canonical
 from bot_campaigns.services.verdicts import Judge, Pick, Verdict
 from crm_bridge.browse import Browser
 from crm_bridge.filters import ContactFilter
@@ -253,14 +254,14 @@ def _unreached_picks(campaign: Campaign) -> Iterator[Pick]:
     )
     for chunk in _by_key(handed, "number", "e164", "contact_id", "name", "email"):
         picks = [Pick(*row) for row in chunk]
-        known = subscribers.filter(e164__in=[pick.e164 for pick in picks]).values_list("e164", flat=True)
+        known = subscribers.filter(e164__in=texts(pick.e164 for pick in picks)).values_list("e164", flat=True)
         yield from _without(_reached(campaign, picks) | set(known), picks)
 
 
 def _reached(campaign: Campaign, picks: Sequence[Pick]) -> set[str]:
     """Numbers that answered a call of the campaign, whatever the subscriber's state says."""
     answered = Q(disposition__in=ANSWERED) | Q(endpoint_disposition__in=ANSWERED, billsec__gt=0)
-    calls = Call.objects.filter(campaign=campaign, e164__in=[pick.e164 for pick in picks if pick.e164])
+    calls = Call.objects.filter(campaign=campaign, e164__in=texts(pick.e164 for pick in picks if pick.e164))
     return set(calls.filter(answered).order_by().values_list("e164", flat=True))
 
 
@@ -281,23 +282,25 @@ _SOURCES = {
 
 
 def _ids(values: Iterable[object]) -> list[int]:
-    ids = [int(str(value)) for value in values if str(value).isdecimal()]
-    if not ids:
+    chosen = [int(str(value)) for value in values if str(value).isdecimal()]
+    if not chosen:
         raise Unusable(_("No contact was chosen."))
-    return ids
+    return chosen
 
 
-def contact_picks(ids: Iterable[int]) -> Iterator[Pick]:
+def contact_picks(wanted: Iterable[int]) -> Iterator[Pick]:
     """Contacts by id, each with its first valid number; one that is no more counts as missing."""
-    for chunk in chunks(ids, CHUNK):
-        names = dict(Contact.objects.filter(pk__in=chunk).order_by().values_list("pk", "name"))
+    for chunk in chunks(wanted, CHUNK):
+        names = dict(Contact.objects.filter(pk__in=ids(chunk)).order_by().values_list("pk", "name"))
         phones: dict[int, tuple[str, str]] = {}
-        rows = ContactPhone.objects.filter(contact_id__in=chunk).order_by("contact_id", "position", "id")
+        rows = ContactPhone.objects.filter(contact_id__in=ids(chunk)).order_by("contact_id", "position", "id")
         for contact, value, e164 in rows.values_list("contact_id", "value", "e164"):
             if contact not in phones or (e164 and not phones[contact][1]):
                 phones[contact] = (value, e164)
         emails: dict[int, str] = {}
-        mails = ContactEmail.objects.filter(contact_id__in=chunk).order_by("contact_id", "position", "id")
+        mails = ContactEmail.objects.filter(contact_id__in=ids(chunk)).order_by(
+            "contact_id", "position", "id"
+        )
         for contact, value in mails.values_list("contact_id", "value"):
             emails.setdefault(contact, value)
         for pk in chunk:
@@ -314,7 +317,7 @@ def _link(picks: Sequence[Pick]) -> None:
     if not wanted:
         return
     best: dict[str, tuple[int, int]] = {}
-    phones = ContactPhone.objects.filter(e164__in=wanted).exclude(e164="").order_by()
+    phones = ContactPhone.objects.filter(e164__in=texts(wanted)).exclude(e164="").order_by()
     for e164, contact, state in phones.values_list("e164", "contact_id", "contact__state"):
         rank = (_ALIVE_FIRST.index(Contact.State(state)), contact)
         if e164 not in best or rank < best[e164]:

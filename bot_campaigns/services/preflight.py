@@ -33,6 +33,7 @@ from bot_campaigns.models import (
 )
 from bot_campaigns.plan import Plan
 from bot_campaigns.services import audience, suppression
+from bot_campaigns.services.sets import chunks, texts
 from bot_campaigns.services.verdicts import (
     Busy,
     Judge,
@@ -271,7 +272,8 @@ def _suppressed_since(launch: Launch) -> int:
     """Numbers to dial that were suppressed after the check, and are not withdrawn yet."""
     standing = Suppression.objects.standing().filter(e164=OuterRef("e164"))
     rows = LaunchNumber.objects.filter(launch=launch, verdict=Verdict.DIAL)
-    return rows.exclude(withdrawal=LaunchNumber.Withdrawal.DONE).filter(Exists(standing)).count()
+    settled = (LaunchNumber.Withdrawal.DONE, LaunchNumber.Withdrawal.TOO_LATE)
+    return rows.exclude(withdrawal__in=settled).filter(Exists(standing)).count()
 
 
 # --- the last moment ---------------------------------------------------------------------
@@ -292,7 +294,7 @@ def refusals(
     """
     rules = rules_of(connection)
     found: dict[str, tuple[str, str]] = {}
-    for chunk in suppression.chunks(set(e164s)):
+    for chunk in chunks(set(e164s)):
         if calls:
             for e164, name in Busy(at, but=launch).among(chunk).items():
                 found[e164] = (Verdict.RUNNING, _("in “%s”") % name)
@@ -321,7 +323,7 @@ def still_allowed(
 def _refused_contacts(
     e164s: Collection[str], launch: Launch, rules: CallingRules
 ) -> dict[str, tuple[str, str]]:
-    rows = LaunchNumber.objects.filter(launch=launch, e164__in=e164s, verdict=Verdict.DIAL)
+    rows = LaunchNumber.objects.filter(launch=launch, e164__in=texts(e164s), verdict=Verdict.DIAL)
     contacts = dict(rows.order_by().values_list("e164", "contact_id"))
     ids = {contact for contact in contacts.values() if contact is not None}
     not_live = contact_verdicts(ids)

@@ -5,9 +5,8 @@ suppressed; callers pass these to the recall of running campaigns, whose own reg
 sweep finds them anyway.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -20,9 +19,9 @@ from django.utils.translation import gettext as _
 from backoffice import audit
 from bot_campaigns.models import BotConnection, Call, DncEntry, Suppression
 from bot_campaigns.services import number_files
+from bot_campaigns.services.sets import chunks, texts
 from crm_bridge.phones import to_e164
 
-CHUNK = 5_000
 ASKS_FOR_SILENCE = frozenset({"DNC", "DO_NOT_CALL", "OPT_OUT", "OPTOUT", "UNSUBSCRIBE", "UNSUBSCRIBED"})
 """Outcomes that say "do not call again". The vendor's set is open; these are the known spellings."""
 
@@ -56,7 +55,7 @@ def suppressed(numbers: Iterable[str]) -> dict[str, Suppression]:
     """Which of these E.164 numbers must not be called, each with its oldest standing reason."""
     found: dict[str, Suppression] = {}
     for chunk in chunks(numbers):
-        rows = Suppression.objects.standing().filter(e164__in=set(chunk))
+        rows = Suppression.objects.standing().filter(e164__in=texts(set(chunk)))
         for row in rows.order_by("since", "id"):
             found.setdefault(row.e164, row)
     return found
@@ -66,13 +65,6 @@ def why(e164: str) -> list[Suppression]:
     """Every reason that stands against a number, oldest first."""
     rows = Suppression.objects.standing().filter(e164=e164).select_related("added_by")
     return list(rows.order_by("since", "id"))
-
-
-def chunks(items: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
-    """The items in lists of at most ``size``."""
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
 
 
 # --- adding ------------------------------------------------------------------------------
@@ -179,7 +171,7 @@ def _store(
     now = timezone.now()
     known = {
         (row.e164, row.source_key): row
-        for row in Suppression.objects.filter(source=source, e164__in=keys)
+        for row in Suppression.objects.filter(source=source, e164__in=texts(keys))
         if keys[row.e164] == row.source_key
     }
     Suppression.objects.bulk_create(

@@ -19,6 +19,7 @@ from bot_campaigns.models import BotContact, Call, CallingRules, Campaign, Launc
 from bot_campaigns.records import ReportedStatus
 from bot_campaigns.rules import Window
 from bot_campaigns.services import suppression
+from bot_campaigns.services.sets import ids, texts
 from crm_bridge.models import Contact, ContactChange, ContactTag
 
 Verdict = LaunchNumber.Verdict
@@ -59,12 +60,12 @@ class Pick:
 def contact_verdicts(contact_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     """Contacts that are not live, or are being deleted: (verdict, reason)."""
     found: dict[int, tuple[str, str]] = {}
-    states = Contact.objects.filter(pk__in=contact_ids).exclude(state=Contact.State.LIVE)
+    states = Contact.objects.filter(pk__in=ids(contact_ids)).exclude(state=Contact.State.LIVE)
     for pk, state, since in states.order_by().values_list("pk", "state", "state_since"):
         shown = date_format(timezone.localtime(since), "j M Y") if since else ""
         found[pk] = (_OF_STATE[Contact.State(state)], _("since %s") % shown if shown else "")
     leaving = ContactChange.objects.filter(
-        contact_id__in=contact_ids, operation="delete", status__in=ContactChange.OPEN
+        contact_id__in=ids(contact_ids), operation="delete", status__in=ContactChange.OPEN
     )
     for pk in leaving.order_by().values_list("contact_id", flat=True):
         found.setdefault(pk, (Verdict.TRASHED, _("being deleted in the CRM")))
@@ -75,13 +76,13 @@ def consenting(contact_ids: Collection[int], rules: CallingRules) -> set[int]:
     """Contacts that carry the tag which states consent; nobody does when none is named."""
     if not rules.consent_tag.strip():
         return set()
-    tagged = ContactTag.objects.filter(contact_id__in=contact_ids, tag__name=rules.consent_tag.strip())
+    tagged = ContactTag.objects.filter(contact_id__in=ids(contact_ids), tag__name=rules.consent_tag.strip())
     return set(tagged.values_list("contact_id", flat=True))
 
 
 def last_called(e164s: Collection[str], since: datetime) -> dict[str, datetime]:
     """When each number was last called, for those called since; by whatever campaign or account."""
-    calls = Call.objects.filter(e164__in=e164s).annotate(at=Coalesce("started_at", "seen_at"))
+    calls = Call.objects.filter(e164__in=texts(e164s)).annotate(at=Coalesce("started_at", "seen_at"))
     last = calls.filter(at__gte=since).order_by().values_list("e164").annotate(last=Max("at"))
     return dict(last)
 
@@ -115,12 +116,13 @@ class Busy:
         """Number → name of the campaign that has it."""
         found: dict[str, str] = {}
         if self._phonebooks:
-            rows = BotContact.objects.filter(e164__in=e164s, is_enabled=True, gone_at__isnull=True)
+            rows = BotContact.objects.filter(e164__in=texts(e164s), is_enabled=True, gone_at__isnull=True)
+            rows = rows.exclude(e164="")  # what the index leaves out
             for e164, book in rows.order_by().values_list("e164", "phonebook_id"):
                 if book in self._phonebooks:
                     found[e164] = self._phonebooks[book]
         if self._launches:
-            taken = LaunchNumber.objects.filter(e164__in=e164s, verdict=Verdict.DIAL)
+            taken = LaunchNumber.objects.filter(e164__in=texts(e164s), verdict=Verdict.DIAL)
             taken = taken.exclude(withdrawal=LaunchNumber.Withdrawal.DONE)
             for e164, launch in taken.order_by().values_list("e164", "launch_id"):
                 if launch in self._launches:
@@ -147,8 +149,8 @@ class Judge:
 
     def judge(self, picks: Sequence[Pick]) -> None:
         """Give every pick that has none its verdict; the first reason in order wins."""
-        ids = {pick.contact_id for pick in picks if pick.contact_id is not None}
-        not_live = contact_verdicts(ids)
+        contacts = {pick.contact_id for pick in picks if pick.contact_id is not None}
+        not_live = contact_verdicts(contacts)
         for pick in picks:
             if pick.verdict:
                 continue
@@ -160,12 +162,12 @@ class Judge:
                 pick.refuse(Verdict.DUPLICATE, _("the number stands earlier in this audience"))
             else:
                 self._taken.add(pick.e164)
-        self._judge_numbers([pick for pick in picks if not pick.verdict], ids)
+        self._judge_numbers([pick for pick in picks if not pick.verdict], contacts)
 
-    def _judge_numbers(self, picks: Sequence[Pick], ids: Collection[int]) -> None:
+    def _judge_numbers(self, picks: Sequence[Pick], contacts: Collection[int]) -> None:
         numbers = [pick.e164 for pick in picks]
         silent = suppression.suppressed(numbers)
-        consent = consenting(ids, self.rules) if self.rules.consent_required else set()
+        consent = consenting(contacts, self.rules) if self.rules.consent_required else set()
         called = last_called(numbers, self.called_since) if self.called_since else {}
         busy = self.busy.among(numbers)
         for pick in picks:
