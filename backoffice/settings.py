@@ -106,7 +106,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _options |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # a page cache for the indexes of a long pull, and checkpoints less often than each 4 MB
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000;"
+        " PRAGMA wal_autocheckpoint=8000; PRAGMA temp_store=MEMORY;",
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _seconds = {
@@ -169,14 +171,24 @@ else:
     _queue_arguments = {"x-queue-type": "quorum"}
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name), routing_key=name, queue_arguments=dict(_queue_arguments))
-    for name in ("push", "pull")
+    for name in ("push", "pull", "control")
 ]
-CELERY_TASK_ROUTES = {"crm_bridge.tasks.pull_*": {"queue": "pull"}}
+CELERY_TASK_ROUTES = {
+    "crm_bridge.tasks.pull_*": {"queue": "pull"},
+    # what stops calls waits behind nothing else
+    **{
+        f"bot_campaigns.tasks.{name}": {"queue": "control"}
+        for name in ("send_command", "control", "recall", "withdraw")
+    },
+}
 
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # Finds what a lost message left behind and starts the streams that are due.
     "sweep": {"task": "crm_bridge.tasks.sweep", "schedule": 30, "options": {"expires": 25}},
+    # Each costs a query or two while nothing is asked for and no campaign is live.
+    "control": {"task": "bot_campaigns.tasks.control", "schedule": 5, "options": {"expires": 4}},
+    "recall": {"task": "bot_campaigns.tasks.recall", "schedule": 20, "options": {"expires": 15}},
 }
 
 # --- People ----------------------------------------------------------------------------------
