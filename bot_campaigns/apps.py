@@ -6,3 +6,8 @@ class BotCampaignsConfig(AppConfig):
     name = "bot_campaigns"
     verbose_name = _("Campaigns")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from bot_campaigns import accounts
+
+        accounts.register()

@@ -9,8 +9,13 @@ class CrmBridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from crm_bridge import checks  # noqa: F401  registers the system checks
-        from crm_bridge import roles, search_index
+        from crm_bridge import (
+            accounts,
+            checks,  # noqa: F401  registers the system checks
+            roles,
+            search_index,
+        )
 
+        accounts.register()
         post_migrate.connect(search_index.after_migrate, sender=self, dispatch_uid="contact_search_index")
         post_migrate.connect(roles.after_migrate, sender=self, dispatch_uid="roles")

@@ -8,8 +8,8 @@ import stat
 import pytest
 from django.core.management import CommandError, call_command
 
+from backoffice.management.commands import sync
 from backoffice.models import AuditEntry
-from crm_bridge.management.commands import sync
 from crm_bridge.models import Connection, Contact, ContactChange, Run
 from crm_bridge.services import contacts
 from tests import factories

@@ -6,10 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from crm_bridge.connectors.base import Stream
-from crm_bridge.management import chosen_connections
-from crm_bridge.models import Run
-from crm_bridge.services import pull
+from backoffice.management import chosen_connections
+from backoffice.sync import registry
+from backoffice.sync.models import AbstractRun
 
 COUNTS = ("seen", "created", "changed", "unchanged", "trashed", "merged", "rejected", "requests")
 BAR = 30
@@ -24,28 +23,30 @@ class Command(BaseCommand):
             "--stream",
             action="extend",
             nargs="+",
-            choices=[stream.value for stream in Stream],
+            metavar="STREAM",
             help="only these lists",
         )
         parser.add_argument("--full", action="store_true", help="complete walk instead of changes only")
         parser.add_argument("--json", action="store_true", help="one JSON object per run")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        streams = [Stream(name) for name in options["stream"]] if options["stream"] else None
-        failed = 0
+        wanted, failed = options["stream"] or [], 0
         for connection in chosen_connections(options["names"]):
-            absent = [name for name in streams or () if name not in connection.capabilities.streams]
-            if absent:
-                raise CommandError(f"{connection} has no stream {absent[0]}.")
+            side = registry.side_of(connection)
+            offered = side.streams(connection)
+            if absent := [name for name in wanted if name not in offered]:
+                words = f"It has: {', '.join(offered)}."
+                raise CommandError(f"{connection} has no stream {absent[0]}. {words}")
             bar = None if options["json"] else Bar.on(sys.stderr)
-            runs = pull.pull_connection(connection, streams=streams, full=options["full"], progress=bar)
+            streams = wanted or offered
+            runs = side.pull(connection, streams=streams, full=options["full"], progress=bar)
             if bar:
                 bar.clear()
             for run in runs:
                 self.stdout.write(json.dumps(shape(run), ensure_ascii=False) if options["json"] else say(run))
-                failed += run.status != Run.Status.OK
+                failed += run.status != AbstractRun.Status.OK
             pulled = {run.stream for run in runs}
-            for stream in streams or connection.capabilities.streams:
+            for stream in streams:
                 if stream not in pulled:
                     self.stderr.write(f"{connection} {stream}: another process is pulling it right now.")
                     failed += 1
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             raise CommandError("Not every stream was pulled.")
 
 
-def shape(run: Run) -> dict[str, Any]:
+def shape(run: Any) -> dict[str, Any]:
     """One run as ``--json`` prints it."""
     return {
         "connection": run.connection.name,
@@ -61,16 +62,16 @@ def shape(run: Run) -> dict[str, Any]:
         "mode": run.mode,
         **{name: getattr(run, name) for name in COUNTS},
         "seconds": round(run.seconds, 3),
-        "ok": run.status == Run.Status.OK,
+        "ok": run.status == AbstractRun.Status.OK,
         "error": run.error,
     }
 
 
-def say(run: Run) -> str:
+def say(run: Any) -> str:
     counts = ", ".join(f"{getattr(run, name):,} {name}" for name in COUNTS if getattr(run, name))
     words = f"{run.connection} {run.stream} ({run.get_mode_display()}): {counts or 'nothing'}"
     return f"{words}; {run.seconds:.1f} s" + (
-        "" if run.status == Run.Status.OK else f"; {run.get_status_display()}: {run.error}"
+        "" if run.status == AbstractRun.Status.OK else f"; {run.get_status_display()}: {run.error}"
     )
 
 
@@ -84,7 +85,7 @@ class Bar:
     def on(cls, stream: Any) -> "Bar | None":
         return cls(stream) if stream.isatty() else None
 
-    def __call__(self, run: Run) -> None:
+    def __call__(self, run: Any) -> None:
         text = f"{run.connection} {run.stream} "
         if run.expected:
             done = min(1.0, run.seen / run.expected)

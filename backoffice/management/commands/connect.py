@@ -1,4 +1,4 @@
-"""Stores an account on a CRM, once its credentials have proved themselves."""
+"""Stores an account on any vendor, once its credentials have proved themselves."""
 
 import sys
 from typing import Any
@@ -10,16 +10,15 @@ from django.db import transaction
 from backoffice import audit
 from backoffice.remote.errors import RemoteError
 from backoffice.remote.target import check_base_url
-from crm_bridge.connectors import registry
-from crm_bridge.connectors.base import Account, Connector
-from crm_bridge.models import Connection, ConnectionHealth
+from backoffice.sync import registry
+from backoffice.sync.models import AbstractConnection
 
 
 class Command(BaseCommand):
     help = "Store a connection after checking its credentials. A value of - is read from standard input."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("vendor", help=", ".join(kind for kind, _label in registry.kinds()))
+        parser.add_argument("vendor", help=", ".join(registry.vendors()))
         parser.add_argument("--name", required=True, help="what staff will call this account")
         parser.add_argument("--base-url", help="default: the vendor's usual address")
         parser.add_argument(
@@ -28,10 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=float, metavar="N", help="requests per second; 0: no limit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            vendor = registry.connector_class(options["vendor"])
-        except registry.UnknownVendor as problem:
-            raise CommandError(str(problem)) from None
+        kind = options["vendor"]
+        side = registry.vendors().get(kind)
+        if side is None:
+            known_kinds = ", ".join(sorted(registry.vendors()))
+            raise CommandError(f"unknown vendor {kind!r}; known: {known_kinds}")
+        vendor = side.vendors[kind]()
         name = options["name"].strip()
         if not name or len(name) > 80:
             raise CommandError("--name must have 1 to 80 characters.")
@@ -44,24 +45,24 @@ class Command(BaseCommand):
             raise CommandError(f"--base-url: {problem}") from None
         credentials = read_credentials(options["set"], vendor)
 
-        known = Connection.objects.defer("credentials").filter(name=name).first()
-        if known and (known.vendor, known.base_url) != (options["vendor"], base_url):
+        known = next((rows[name] for rows in map(registry.Side.rows, registry.sides()) if name in rows), None)
+        if known and (known.vendor, known.base_url) != (kind, base_url):
             raise CommandError(
                 f"{name} already stands for {known.vendor} at {known.base_url}. Choose another name."
             )
-        words = proven(options["vendor"], Account(name, base_url, credentials))
+        words = proven(vendor, side.account(name, base_url, credentials))
         fields = {"credentials": credentials, "is_active": True}
         if options["rate"] is not None:
             fields["requests_per_second"] = options["rate"]
-        store(known, fields, name=name, vendor=options["vendor"], base_url=base_url)
+        store(side, known, fields, name=name, vendor=kind, base_url=base_url)
         self.stdout.write(f"{words}\n{name} is {'updated' if known else 'connected'}.")
 
 
-def proven(vendor: str, account: Account) -> str:
+def proven(vendor: Any, account: Any) -> str:
     """What the vendor says to these credentials; anything but a yes ends the command."""
-    connector = registry.build(vendor, account, allow_loopback=settings.ALLOW_LOOPBACK)
+    connector = vendor(account, allow_loopback=settings.ALLOW_LOOPBACK)
     try:
-        return connector.check()
+        return str(connector.check())
     except RemoteError as problem:
         raise CommandError(f"Nothing was stored: {problem}") from None
     finally:
@@ -69,13 +70,15 @@ def proven(vendor: str, account: Account) -> str:
 
 
 @transaction.atomic
-def store(known: Connection | None, fields: dict[str, Any], **identity: str) -> None:
+def store(
+    side: registry.Side, known: AbstractConnection | None, fields: dict[str, Any], **identity: str
+) -> None:
     if known is None:
-        connection = Connection.objects.create(**identity, **fields)
+        connection = side.connections._default_manager.create(**identity, **fields)
     else:
         connection = known
-        Connection.objects.filter(pk=known.pk).update(**fields)
-        ConnectionHealth.objects.filter(connection=known).update(
+        side.connections._default_manager.filter(pk=known.pk).update(**fields)
+        side.health._default_manager.filter(connection=known).update(
             needs_attention=False, failures=0, open_until=None
         )
     audit.record(
@@ -86,7 +89,7 @@ def store(known: Connection | None, fields: dict[str, Any], **identity: str) -> 
     )
 
 
-def read_credentials(pairs: list[str], vendor: type[Connector]) -> dict[str, str]:
+def read_credentials(pairs: list[str], vendor: Any) -> dict[str, str]:
     """The values of ``--set``, complete and without strangers; ``-`` is one line of standard input."""
     fields = {field.name: field for field in vendor.credential_fields}
     credentials: dict[str, str] = {}
