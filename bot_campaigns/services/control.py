@@ -81,6 +81,7 @@ def _attempt(entry: CampaignCommand) -> None:
     try:
         with closing(connecting.connect_to(entry.connection, urgent=stopping)) as bot:
             _stop(entry, bot) if stopping else _start(entry, bot)
+        connecting.note_working(entry.connection)
     except RemoteError as error:
         connecting.note_trouble(entry.connection, error)
         _after_stop_error(entry, error) if stopping else _after_start_error(entry, error)
