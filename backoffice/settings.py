@@ -174,7 +174,7 @@ CELERY_TASK_QUEUES = [
     for name in ("push", "pull", "control")
 ]
 CELERY_TASK_ROUTES = {
-    "crm_bridge.tasks.pull_*": {"queue": "pull"},
+    "*.tasks.pull_*": {"queue": "pull"},
     # what stops calls waits behind nothing else
     **{
         f"bot_campaigns.tasks.{name}": {"queue": "control"}
@@ -189,6 +189,9 @@ CELERY_BEAT_SCHEDULE = {
     # Each costs a query or two while nothing is asked for and no campaign is live.
     "control": {"task": "bot_campaigns.tasks.control", "schedule": 5, "options": {"expires": 4}},
     "recall": {"task": "bot_campaigns.tasks.recall", "schedule": 20, "options": {"expires": 15}},
+    # The bot's lists, and every few seconds the campaigns that dial.
+    "mirror": {"task": "bot_campaigns.tasks.mirror", "schedule": 15, "options": {"expires": 12}},
+    "poll": {"task": "bot_campaigns.tasks.poll", "schedule": 5, "options": {"expires": 4}},
 }
 
 # --- People ----------------------------------------------------------------------------------

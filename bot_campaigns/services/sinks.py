@@ -19,6 +19,8 @@ from bot_campaigns.services import remote_edits, suppression
 from bot_campaigns.services.linking import owners
 from bot_campaigns.services.targets import TARGETS, Target
 
+_ALWAYS_READ = ("campaigns",)
+"""Their state is stored by others too: rows are compared, never the hash of what was read before."""
 _MIRRORED = ("raw", "content_hash", "seen_at", "gone_at")
 
 
@@ -52,21 +54,22 @@ class RowSink:
     # --- before the transaction ------------------------------------------------------------
 
     def dirty(self) -> set[str]:
-        """Rows to be read again, because we changed them or could not settle them."""
+        """Rows to be read again, because we changed them or could not settle them: all campaigns."""
         if self._dirty is None:
-            self._dirty = {
-                f"{family} {remote_id}"
-                for family in self.families
-                for remote_id in self._rows(family)
-                .filter(content_hash="", remote_id__isnull=False)
-                .values_list("remote_id", flat=True)
-            }
+            self._dirty = set()
+            for family in self.families:
+                rows = self._rows(family).filter(remote_id__isnull=False)
+                if family not in _ALWAYS_READ:
+                    rows = rows.filter(content_hash="")
+                self._dirty |= {f"{family} {each}" for each in rows.values_list("remote_id", flat=True)}
         return self._dirty
 
     def known(self, keys: Sequence[str]) -> Mapping[str, tuple[str, datetime | None]]:
         """Hashes of the rows that are settled; a call's time is that of its start."""
         found: dict[str, tuple[str, datetime | None]] = {}
         for family, ids in _by_family(keys).items():
+            if family in _ALWAYS_READ:
+                continue
             rows = self._rows(family).filter(remote_id__in=ids, gone_at__isnull=True).exclude(content_hash="")
             dated = TARGETS[family].model is Call
             names = ("remote_id", "content_hash", "started_at" if dated else "gone_at")
@@ -294,8 +297,7 @@ def follow(campaign: Campaign, record: Any, before: Campaign | None) -> None:
 def report(campaign: Campaign, record: Any, asked_at: datetime) -> Campaign:
     """Store what the bot says of one campaign right now; call it inside a transaction.
 
-    Returns the campaign as stored. An answer older than what is known changes nothing. Where
-    something changed, the next walk over the list reads the campaign anew.
+    Returns the campaign as stored. An answer older than what is known changes nothing.
     """
     row = Campaign.objects.select_for_update(of=("self",)).select_related("connection").get(pk=campaign.pk)
     if row.reported_at is not None and row.reported_at > asked_at:
@@ -308,7 +310,7 @@ def report(campaign: Campaign, record: Any, asked_at: datetime) -> Campaign:
         values["gateway_id"] = gateway and gateway.pk
     columns: dict[str, Any] = {"reported_at": asked_at}
     if not _equal(row, values):
-        columns |= {**values, "content_hash": ""}
+        columns |= values
     Campaign.objects.filter(pk=row.pk).update(**columns)
     before = row
     row = Campaign.objects.select_related("connection").get(pk=row.pk)

@@ -18,13 +18,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from backoffice.remote.wire import is_loopback
 from backoffice.supervisor import Supervisor
+from backoffice.sync import registry
+from bot_campaigns.models import BotConnection, Call
 from crm_bridge.models import Connection, Contact
-from crm_bridge.services import pull
 
-NAME = "AntCRM sandbox"
+NAME, BOT_NAME = "AntCRM sandbox", "AntBOT sandbox"
 LOGINS = {"Sales": "sales", "Managers": "manager", "Admins": "admin"}
 START_SECONDS = 60
 
@@ -67,7 +69,7 @@ class Command(BaseCommand):
         sandbox = self.start_sandbox(options)
         address = self.start_web(free_port(options["port"]))
         logins = {role: login(role, name) for role, name in LOGINS.items()}
-        self.first_sync(f"{sandbox}/antcrm")
+        self.first_sync(sandbox)
         worker = (
             "celery",
             "-q",
@@ -87,9 +89,10 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"\nReady: {address}\n"))
         for role, (name, password) in logins.items():
             self.stdout.write(f"  {role:<9} {name:<8} {password}")
-        mirrored = Contact.objects.live().count()
+        contacts, calls = Contact.objects.live().count(), Call.objects.count()
         self.stdout.write(
-            f"\n{mirrored:,} contacts mirrored from the sandbox at {sandbox}. Ctrl-C ends it all.\n"
+            f"\n{contacts:,} contacts mirrored, {calls:,} calls, from the sandbox at {sandbox}."
+            " Ctrl-C ends it all.\n"
         )
 
     def start(self, name: str, *arguments: str, heard: Any = None) -> None:
@@ -121,26 +124,34 @@ class Command(BaseCommand):
         )
         return f"http://127.0.0.1:{port}/"
 
-    def first_sync(self, base_url: str) -> None:
-        fields = {
-            "vendor": "antcrm",
-            "base_url": base_url,
-            "credentials": {"api_key": "sandbox-antcrm-key"},
-            "is_active": True,
-        }
-        quick = {"requests_per_second": 0, "parallel_requests": 4}
-        connection, _created = Connection.objects.update_or_create(
-            name=NAME, defaults=fields, create_defaults=fields | quick
-        )
+    def first_sync(self, sandbox: str) -> None:
+        """Connect the sandbox's accounts and read everything: contacts first, for calls meet them."""
+        login = {"username": "sandbox", "password": "sandbox-antbot-password"}
+        # the sandbox reads daily hours in UTC; a real account's zone is confirmed by a person
+        zone = {"vendor_zone": "UTC", "zone_confirmed_at": timezone.now()}
+        crm = account(Connection, NAME, "antcrm", f"{sandbox}/antcrm", {"api_key": "sandbox-antcrm-key"})
+        bot = account(BotConnection, BOT_NAME, "antbot", f"{sandbox}/antbot/rest-api", login, **zone)
         self.stdout.write("Mirroring the sandbox …")
-        for run in pull.pull_connection(connection):
-            if run.error:
-                raise CommandError(f"The first sync of {run.stream} failed: {run.error}")
+        for connection in (crm, bot):
+            for run in registry.side_of(connection).pull(connection):
+                if run.error:
+                    raise CommandError(f"The first sync of {run.stream} failed: {run.error}")
+
+
+def account(
+    model: Any, name: str, vendor: str, base_url: str, credentials: dict[str, str], **others: Any
+) -> Any:
+    """The demo's connection to one vendor of the sandbox, as fast as this machine allows."""
+    fields = {"vendor": vendor, "base_url": base_url, "credentials": credentials, "is_active": True}
+    quick = {"requests_per_second": 0, "parallel_requests": 4}
+    return model.objects.update_or_create(
+        name=name, defaults=fields | others, create_defaults=fields | others | quick
+    )[0]
 
 
 def refuse_real_accounts() -> None:
     """The demo makes logins with known names: never beside real data."""
-    for connection in Connection.objects.defer("credentials"):
+    for connection in (each for side in registry.sides() for each in side.rows().values()):
         if not is_loopback(urlsplit(connection.base_url).hostname or ""):
             raise CommandError(
                 f"This database holds a real account ({connection}). Give the demo a database of its own: "
