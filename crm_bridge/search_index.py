@@ -18,6 +18,8 @@ _POSTGRESQL = (
 _SQLITE = (
     f"CREATE VIRTUAL TABLE IF NOT EXISTS {FTS} USING fts5("
     f"search_text, content='{TABLE}', content_rowid='id', tokenize='trigram')",
+    # merge the index's segments in larger steps: a long pull writes them by the thousand
+    f"INSERT INTO {FTS}({FTS}, rank) VALUES ('automerge', 16)",
     f"CREATE TRIGGER IF NOT EXISTS {FTS}_insert AFTER INSERT ON {TABLE} BEGIN"
     f" INSERT INTO {FTS}(rowid, search_text) VALUES (new.id, new.search_text); END",
     f"CREATE TRIGGER IF NOT EXISTS {FTS}_delete AFTER DELETE ON {TABLE} BEGIN"

@@ -16,7 +16,11 @@ R = TypeVar("R")
 
 
 def prefetch(
-    fetch: Callable[[P], R], positions: Iterable[P], window: int, threads: int | None = None
+    fetch: Callable[[P], R],
+    positions: Iterable[P],
+    window: int,
+    threads: int | None = None,
+    sure: int | None = None,
 ) -> Iterator[R]:
     """Yields `fetch(position)` in order, with at most `window` pages in flight or waiting.
 
@@ -24,6 +28,10 @@ def prefetch(
     consuming and the rest is cancelled. The first failing page ends the walk with its error,
     and once a page has failed no further one is asked for. `threads` (default: window) is how
     many calls run at once; a window about twice that keeps them busy behind one slow page.
+
+    `sure` says how many pages there are at least. Beyond them only about as many are asked
+    for ahead as have come already, so that a short list is not asked for dozens of pages
+    that it does not have, and a long one is soon read at full speed.
     """
     failed = threading.Event()
 
@@ -36,13 +44,21 @@ def prefetch(
 
     todo = iter(positions)
     waiting: deque[Future[R]] = deque()
+    asked = came = 0
     pool = ThreadPoolExecutor(max_workers=threads or window, thread_name_prefix="prefetch")
     try:
-        waiting.extend(pool.submit(guarded, position) for position in itertools.islice(todo, window))
-        while waiting:
-            page = waiting.popleft().result()
+        while True:
             if not failed.is_set():
-                waiting.extend(pool.submit(guarded, position) for position in itertools.islice(todo, 1))
+                room = window - len(waiting)
+                if sure is not None:
+                    room = min(room, max(1, sure) + 2 * came - asked)
+                ahead = [pool.submit(guarded, position) for position in itertools.islice(todo, max(0, room))]
+                waiting.extend(ahead)
+                asked += len(ahead)
+            if not waiting:
+                return
+            page = waiting.popleft().result()
+            came += 1
             yield page
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

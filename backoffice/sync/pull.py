@@ -7,6 +7,7 @@ transaction is open while pages are fetched.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -232,7 +233,7 @@ class Pull:
         return self._numbered(walk, place, known) if walk.numbered else self._by_token(walk, place)
 
     def _numbered(self, walk: Walk, place: Place, known: int) -> Generator[_Page, None, None]:
-        """In rounds, so that a short list is not asked for dozens of pages it does not have."""
+        """As many at once as allowed, at first as many as the last walk found."""
         first = int(walk.first)
 
         def fetch(ordinal: int) -> _Page:
@@ -247,12 +248,9 @@ class Pull:
             return page
 
         start, end = place.ordinal, walk.empty_pages_at_end
-        size = max(1 + end, known + end - start)
-        while True:
-            threads = min(self._parallel, size)
-            window = min(size, max(self._ahead, 2 * threads)) if threads > 1 else 1
-            yield from prefetch(fetch, range(start, start + size), window, threads)
-            start, size = start + size, max(size, self._parallel) * 4
+        window = max(self._ahead, 2 * self._parallel) if self._parallel > 1 else 1
+        sure = max(1 + end, known + end - start)
+        yield from prefetch(fetch, itertools.count(start), window, self._parallel, sure)
 
     def _by_token(self, walk: Walk, place: Place) -> Generator[_Page, None, None]:
         position = walk.first if place.position is None else place.position

@@ -4,7 +4,7 @@ Most records go to the bulk writer. One by one go those with something to protec
 edit on its way, a contact in the trash, a contact whose identity changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,13 +72,15 @@ class ContactSink:
         found: dict[str, tuple[str, datetime | None]] = {}
         for family, remote_ids in by_family([split_key(key) for key in keys]).items():
             rows = self._bulk.select(
-                "SELECT remote_id, content_hash, remote_updated_at"
-                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s AND state = 'live'"
+                "SELECT remote_id, content_hash, remote_updated_at, state"
+                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
                 f" AND {self._bulk.one_of('remote_id')}",
                 [self.connection.pk, family, self._bulk.many(remote_ids)],
             )
-            for remote_id, content_hash, updated_at in rows:
-                found[f"{family} {remote_id}"] = (content_hash, self._bulk.moment(updated_at))
+            for remote_id, content_hash, updated_at, state in rows:
+                # not in the WHERE: SQLite would walk the index of states instead of the identities
+                if state == Contact.State.LIVE:
+                    found[f"{family} {remote_id}"] = (content_hash, self._bulk.moment(updated_at))
         return found
 
     def prepare(self, entry: Entry, record: Any) -> None:
@@ -119,10 +121,11 @@ class ContactSink:
         """The contacts that exist, locked in one order, so that two writers never deadlock."""
         found: dict[str, _Found] = {}
         for family, remote_ids in sorted(by_family([split_key(key) for key in keys]).items()):
+            # "+id": sorted at the end, where "id" would let SQLite walk the whole table in that order
             rows = self._bulk.select(
                 "SELECT id, remote_id, state, content_hash"
                 f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')} ORDER BY id{self._bulk.lock}",
+                f" AND {self._bulk.one_of('remote_id')} ORDER BY +id{self._bulk.lock}",
                 [self.connection.pk, family, self._bulk.many(remote_ids)],
             )
             for pk, remote_id, state, content_hash in rows:
@@ -145,34 +148,46 @@ class ContactSink:
         )
         return {pk for (pk,) in rows}
 
-    def _relatives(self, entries: Sequence[Entry]) -> dict[str, Contact]:
-        """Contacts that new keys may belong to: former identities, same storage id."""
-        if not entries:
-            return {}
-        relatives: dict[str, Contact] = {}
-        aliases = ContactAlias.objects.filter(connection=self.connection).select_related("contact")
-        for family, remote_ids in by_family([split_key(entry.key) for entry in entries]).items():
-            for alias in aliases.filter(family=family, remote_id__in=remote_ids):
-                relatives[f"{family} {alias.remote_id}"] = alias.contact
-        for entry in entries:
-            for identity in entry.prepared.record.aliases:
-                before = self._contact(identity)
-                if before is not None:
-                    relatives.setdefault(entry.key, before)
+    def _relatives(self, entries: Sequence[Entry]) -> dict[str, int]:
+        """Ids of contacts that new keys may belong to: former identities, same storage id."""
+        relatives: dict[str, int] = {}
+        keys = {split_key(entry.key): entry.key for entry in entries}
+        for identity, pk in self._by_identity(ContactAlias._meta.db_table, "contact_id", keys):
+            relatives[keys[identity]] = pk
+        before = {
+            (identity.family, identity.remote_id): entry.key
+            for entry in entries
+            for identity in entry.prepared.record.aliases
+        }
+        for identity, pk in self._by_identity(CONTACT, "id", before):
+            relatives.setdefault(before[identity], pk)
         uids = {entry.prepared.record.uid: entry.key for entry in entries if entry.prepared.record.uid}
         if uids:
-            for contact in Contact.objects.filter(connection=self.connection, uid__in=uids):
-                relatives.setdefault(uids[contact.uid], contact)
+            rows = self._bulk.select(
+                f"SELECT uid, id FROM {CONTACT} WHERE connection_id = %s AND NOT (uid = '')"
+                f" AND {self._bulk.one_of('uid')}",
+                [self.connection.pk, self._bulk.many(list(uids))],
+            )
+            for uid, pk in rows:
+                relatives.setdefault(uids[uid], pk)
         return relatives
 
-    def _contact(self, identity: Identity) -> Contact | None:
-        return Contact.objects.filter(
-            connection=self.connection, family=identity.family, remote_id=identity.remote_id
-        ).first()
+    def _by_identity(
+        self, table: str, column: str, identities: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[tuple[str, str], int]]:
+        """(family, remote id) and the wanted column of each row that has one of the identities."""
+        for family, remote_ids in by_family(list(identities)).items():
+            rows = self._bulk.select(
+                f"SELECT remote_id, {column} FROM {table} WHERE connection_id = %s AND family = %s"
+                f" AND {self._bulk.one_of('remote_id')}",
+                [self.connection.pk, family, self._bulk.many(remote_ids)],
+            )
+            for remote_id, found in rows:
+                yield (family, remote_id), found
 
-    def _relative(self, contact: Contact, entry: Entry, applied: Applied) -> None:
+    def _relative(self, pk: int, entry: Entry, applied: Applied) -> None:
         """A record under a new key of a contact we know: it moves to its new identity."""
-        contact = Contact.objects.select_for_update(of=("self",)).get(pk=contact.pk)
+        contact = Contact.objects.select_for_update(of=("self",)).get(pk=pk)
         record: ContactRecord = entry.prepared.record
         if ContactAlias.objects.filter(
             connection=self.connection, family=record.identity.family, remote_id=record.identity.remote_id
