@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backoffice.sync.models import AbstractConnection, AbstractHealth, AbstractRun
+from backoffice.sync.models import AbstractConnection, AbstractRun
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Side:
     """One app's accounts."""
 
     connections: type[AbstractConnection]
-    health: type[AbstractHealth]
+    health: Any
+    """The model of their health, one row for each connection."""
     vendors: Mapping[str, Callable[[], Any]]
     """Kind → its connector class, imported when it is asked for."""
     account: Callable[..., Any]

@@ -56,11 +56,9 @@ def poll(campaign: Campaign) -> BotRun:
     with running(state) as job:
         job.start(BotRun.Mode.INCREMENTAL)
         job.guard(lambda connector: _work(job, connector, campaign))
-    if job.run.status == Status.OK:  # a run every few seconds: the last one tells enough
-        older = BotRun.objects.filter(
-            connection=campaign.connection, stream=state.stream, status=Status.OK, pk__lt=job.run.pk
-        )
-        older.delete()
+    # a run every few seconds: of those that ended alike the last one tells enough
+    alike = BotRun.objects.filter(status=job.run.status, error=job.run.error)
+    alike.filter(connection=campaign.connection, stream=state.stream, pk__lt=job.run.pk).delete()
     return job.run
 
 

@@ -131,7 +131,7 @@ def quiet_since(state: BotStreamState) -> dict[str, float]:
         connection_id=state.connection_id, gone_at__isnull=True, remote_id__isnull=False
     )
     return {
-        remote_id: before.get(remote_id, now)
+        str(remote_id): before.get(remote_id, now)
         for remote_id, status in campaigns.values_list("remote_id", "reported_status")
         if certainly_stopped(status)
     }

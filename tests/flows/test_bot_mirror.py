@@ -75,7 +75,7 @@ def a_campaign() -> Campaign:
     return Campaign.objects.get(gone_at__isnull=True)
 
 
-def new_campaign(bot: BotConnection, *numbers: str) -> Campaign:
+def new_campaign(bot: BotConnection, *numbers: str, gateway: str = "AliceDevGateway") -> Campaign:
     """A campaign with one new phonebook that may dial all day, made and mirrored."""
     connector = connect_to(bot)
     phonebook = connector.create_phonebook(name="Danh bạ mới").remote_id
@@ -84,7 +84,7 @@ def new_campaign(bot: BotConnection, *numbers: str) -> Campaign:
     draft = CampaignDraft(
         name="Chiến dịch mới",
         phonebook_ids=(phonebook,),
-        gateway_id=connector.gateways().read_all()[0].remote_id,
+        gateway_id=next(each.remote_id for each in connector.gateways().read_all() if each.name == gateway),
         survey_template_id=connector.templates().read_all()[0].remote_id,
         frequency=1,
         starts_at=now - timedelta(hours=1),
@@ -366,6 +366,45 @@ def test_a_dialling_campaign_is_polled_alone(sandbox: SandboxControl, bot: BotCo
     assert pulling.pull(bot, "campaigns").status == Status.OK
     campaign.refresh_from_db()
     assert campaign.reported_status == 2
+
+
+def test_what_a_gateway_does_to_a_number_is_undone(sandbox: SandboxControl, bot: BotConnection) -> None:
+    pulling.pull_connection(bot)
+    contact = factories.contact(factories.connection(), values={"phones": [{"value": "0912000441"}]})
+    campaign = new_campaign(bot, "0912000441", gateway="AliceVoice02")
+    number = int(campaign.remote_id or 0)
+    sandbox.bot.edit_campaign(number, status=1)
+    sandbox.bot.advance(minutes=10)
+    for stream in ("campaigns", "subscribers", "calls"):
+        pulling.pull(bot, stream)
+    call = campaign.calls.order_by("leg", "pk").first()
+    assert call is not None
+    assert (call.number, call.e164, call.contact_id) == ("84912000441", "+84912000441", contact.pk)
+    subscriber = campaign.subscribers.get()
+    assert (subscriber.number, subscriber.contact_id) == ("0912000441", contact.pk)
+    assert subscriber.bot_contact is not None
+    assert subscriber.bot_contact.contact_id == contact.pk
+
+
+def test_a_run_that_was_stopped_goes_on_and_removes_nothing(
+    sandbox: SandboxControl, bot: BotConnection
+) -> None:
+    pulling.pull_connection(bot)
+    before = mirrored(DncEntry), mirrored(DncList)
+
+    def stop(_run: BotRun) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pulling.pull(bot, "dnc", progress=stop)
+    assert BotRun.objects.filter(stream="dnc").first().status == Status.INTERRUPTED
+    added = sandbox.bot.dnc("0912000555")
+    run = pulling.pull(bot, "dnc")
+    assert (run.status, run.created, run.trashed) == (Status.OK, 1, 0)
+    assert run.details["resumed"] is True
+    assert mirrored(DncEntry) == before[0] | {str(added["id"])}
+    assert mirrored(DncList) == before[1]
+    assert Suppression.objects.standing().filter(e164="+84912000555").exists()
 
 
 def test_a_remote_edit_against_the_rules_is_an_incident(sandbox: SandboxControl, bot: BotConnection) -> None:
