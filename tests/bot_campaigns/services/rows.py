@@ -1,6 +1,7 @@
 """Rows of the campaign side for the tests of audience, pre-flight and suppression."""
 
 import itertools
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -19,7 +20,8 @@ from bot_campaigns.models import (
     Section,
     SurveyTemplate,
 )
-from crm_bridge.models import Connection, StreamState
+from crm_bridge.models import Connection, Contact, ContactPhone, ContactTag, StreamState, Tag
+from crm_bridge.services.rows import phone_rows
 from tests import factories
 
 _numbers = itertools.count(1)
@@ -113,6 +115,50 @@ def call(connection: BotConnection, e164: str, ago: timedelta, **fields: Any) ->
         "started_at": timezone.now() - ago, "disposition": "NOANSWER",
     }  # fmt: skip
     return Call.objects.create(connection=connection, **{**defaults, **fields})
+
+
+def many_people(connection: Connection, people: list[tuple[str, list[str], list[str]]]) -> list[int]:
+    """(state, phones, tags) each; returns their ids in order."""
+    made = Contact.objects.bulk_create(
+        [
+            Contact(
+                connection=connection, family="lead", kind="lead", name="Khách", state=state,
+                remote_id=f"many{next(_numbers)}",
+            )
+            for state, _phones, _tags in people
+        ],
+        batch_size=500,
+    )  # fmt: skip
+    wanted = {name for _state, _phones, names in people for name in names}
+    tags = {name: Tag.objects.create(connection=connection, name=name) for name in wanted}
+    values = [[{"value": phone} for phone in phones] for _state, phones, _tags in people]
+    phones = [row for contact, each in zip(made, values, strict=True) for row in phone_rows(contact, each)]
+    ContactPhone.objects.bulk_create(phones, batch_size=500)
+    carried = [
+        ContactTag(contact=contact, tag=tags[name])
+        for contact, (_state, _phones, names) in zip(made, people, strict=True)
+        for name in names
+    ]
+    ContactTag.objects.bulk_create(carried, batch_size=500)
+    return [contact.pk for contact in made]
+
+
+def many_bot_contacts(book: Phonebook, numbers: Iterable[str]) -> None:
+    owner = {"connection": book.connection, "phonebook": book}
+    kept = [BotContact(remote_id=f"b{next(_numbers)}", number=one, e164=one, **owner) for one in numbers]
+    BotContact.objects.bulk_create(kept, batch_size=500)
+
+
+def many_calls(connection: BotConnection, ago: Mapping[str, timedelta]) -> None:
+    now = timezone.now()
+    calls = [
+        Call(
+            connection=connection, remote_id=f"cdr{next(_numbers)}", number=one, e164=one,
+            started_at=now - age,
+        )
+        for one, age in ago.items()
+    ]  # fmt: skip
+    Call.objects.bulk_create(calls, batch_size=500)
 
 
 def verdicts(launch: Launch) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The pre-flight: every reason, counts that add up, proof, brakes and the last moment."""
 
 import random
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 from backoffice.models import AuditEntry
 from bot_campaigns.models import BotStreamState, CallingRules, Launch, LaunchNumber, Suppression
 from bot_campaigns.services import audience, preflight, suppression
-from crm_bridge.models import Contact, StreamState
+from crm_bridge.models import Contact, StreamState, Tag
 from crm_bridge.services import contacts as crm_contacts
 from tests import factories
 from tests.bot_campaigns.services import rows
@@ -106,8 +107,10 @@ def test_consent_is_asked_for_only_where_the_rules_do(bot, crm, manager):
 def test_consent_without_a_named_tag_lets_nobody_through(bot, crm, manager):
     preflight.rules_of(bot)
     CallingRules.objects.update(consent_required=True, consent_tag="")
-    launch = rows.of(bot, rows.person(crm, "0934890883", tags=["agreed"]))
-    assert preflight.check(launch, by=manager)["no_consent"] == 1
+    nameless = rows.person(crm, "0934890884")
+    nameless.tags.add(Tag.objects.create(connection=crm, name=""))
+    launch = rows.of(bot, rows.person(crm, "0934890883", tags=["agreed"]), nameless)
+    assert preflight.check(launch, by=manager)["no_consent"] == 2
     assert "consent_tag" in preflight.form_errors(launch)
 
 
@@ -223,39 +226,99 @@ def test_number_in_a_zone_that_the_window_does_not_suit_is_not_dialled(bot, crm,
 # --- adding up ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_counts_add_up_for_random_audiences(bot, crm, manager, seed):
+@dataclass
+class World:
+    """What the oracle knows: plain lists, looked through row by row."""
+
+    rng: random.Random
+    suppressed: set[str] = field(default_factory=set)
+    called: dict[str, timedelta] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    consent_required: bool = False
+    people: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
+    """(state, phones, tags)"""
+
+    def expected(self) -> list[str]:
+        taken: set[str] = set()
+        return [self._verdict(state, phones, tags, taken) for state, phones, tags in self.people]
+
+    def _verdict(self, state: str, phones: list[str], tags: list[str], taken: set[str]) -> str:
+        valid = [phone for phone in phones if len(phone) > 8]
+        if state != "live":
+            return state
+        if not valid:
+            return "no_number"
+        number = valid[0] if valid[0].startswith("+") else f"+84{valid[0][1:]}"
+        if number in taken:
+            return "duplicate"
+        taken.add(number)
+        if number in self.suppressed:
+            return "suppressed"
+        if self.consent_required and "agreed" not in tags:
+            return "no_consent"
+        if self.called.get(number, timedelta.max) <= timedelta(days=7):
+            return "called"
+        if number in self.busy:
+            return "running"
+        return "zone" if number.startswith("+1") else "dial"
+
+
+def some_world(seed: int, size: int) -> World:
     rng = random.Random(seed)
+    world = World(rng, consent_required=seed % 2 == 1)
+    phones = [f"0934{number:06d}" for number in rng.sample(range(10**6), max(20, size * 2 // 3))]
+    e164 = [f"+84{phone[1:]}" for phone in phones]
+    world.suppressed = set(rng.sample(e164, len(e164) // 10))
+    world.busy = set(rng.sample(e164, len(e164) // 10))
+    world.called = {
+        number: timedelta(days=rng.randrange(14), hours=1) for number in rng.sample(e164, len(e164) // 6)
+    }
+    phones += ["", "12", "+12025550123"] * (len(phones) // 15)
+    states = ["live", "trashed", "merged", "missing"]
+    for _ in range(size):
+        state = rng.choices(states, [9, 1, 1, 1])[0]
+        tags = rng.sample(["agreed", "vip"], rng.randint(0, 2))
+        world.people.append((state, rng.sample(phones, rng.randint(0, 3)), tags))
+    return world
+
+
+def made(world: World, bot, crm) -> Launch:
+    """The world as rows of the product."""
     preflight.rules_of(bot)
-    CallingRules.objects.update(consent_required=seed % 2 == 1, consent_tag="agreed")
-    numbers = [f"09348{rng.randrange(40):05d}" for _ in range(60)] + ["", "12", "+12025550123"]
-    people = [
-        rows.person(
-            crm,
-            *rng.sample(numbers, rng.randint(0, 2)),
-            state=rng.choices(["live", "trashed", "merged", "missing"], [8, 1, 1, 1])[0],
-            tags=rng.sample(["agreed", "vip"], rng.randint(0, 2)),
-        )
-        for _ in range(80)
-    ]
-    silence(*{number for number in rng.sample(numbers, 8) if len(number) > 5})
-    busy = rows.phonebook(bot, *{suppression.canonical(one) for one in rng.sample(numbers, 5)} - {""})
-    rows.campaign(bot, rng.choice([1, 2, 4])).phonebooks.add(busy)
-    for number in {suppression.canonical(one) for one in rng.sample(numbers, 8)} - {""}:
-        rows.call(bot, number, timedelta(days=rng.randrange(14)))
-    launch = rows.of(bot, *people)
-    counts = preflight.check(launch, by=manager)
-    launch.refresh_from_db()
+    CallingRules.objects.update(consent_required=world.consent_required, consent_tag="agreed")
+    silence(*world.suppressed)
+    book = rows.phonebook(bot)
+    rows.campaign(bot, world.rng.choice([1, 2, 3, 9])).phonebooks.add(book)
+    rows.many_bot_contacts(book, world.busy)
+    rows.many_calls(bot, world.called)
+    ids = rows.many_people(crm, world.people)
+    return rows.launch(bot, audience_spec={"ids": ids})
+
+
+def adds_up(world: World, bot, crm, by) -> None:
+    launch = made(world, bot, crm)
+    counts = preflight.check(launch, by=by)
+    expected = world.expected()
+    assert [verdict for _number, verdict in rows.verdicts(launch)] == expected
     assert launch.counts == counts
-    assert counts["picked"] == len(people) == launch.numbers.count()
+    assert counts["picked"] == len(expected)
     assert counts["picked"] - sum(counts[reason] for reason in preflight.REASONS) == counts["to_dial"]
     for verdict in (*preflight.REASONS, "dial"):
-        shown = counts["to_dial" if verdict == "dial" else verdict]
-        assert launch.numbers.filter(verdict=verdict).count() == shown
+        assert counts["to_dial" if verdict == "dial" else verdict] == expected.count(verdict)
     dialled = list(launch.numbers.filter(verdict="dial").values_list("e164", flat=True))
     assert len(dialled) == len(set(dialled))
-    assert not suppression.suppressed(dialled)
     assert preflight.still_allowed(dialled, bot, timezone.now(), launch=launch) == set(dialled)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_audiences_agree_with_an_oracle_row_by_row(bot, crm, manager, seed):
+    adds_up(some_world(seed, 600), bot, crm, manager)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [100, 101])
+def test_100_000_random_people_agree_with_an_oracle_row_by_row(bot, crm, manager, seed):
+    adds_up(some_world(seed, 100_000), bot, crm, manager)
 
 
 # --- frozen, stale, proof ----------------------------------------------------------------
