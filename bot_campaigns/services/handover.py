@@ -8,8 +8,11 @@ after every answer that is not a clear yes. The phonebook belongs to this launch
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import phonenumbers
@@ -117,11 +120,27 @@ def full_name(launch: Launch) -> str:
 
 def as_dialled(e164: str) -> str:
     """The vendor's way of writing: our own country's numbers with a leading 0."""
-    number = phonenumbers.parse(e164)
-    if phonenumbers.region_code_for_country_code(number.country_code) != settings.PHONE_REGION:
-        return e164
-    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    return "".join(char for char in national if char.isdigit())
+    country, national = _own_country(settings.PHONE_REGION)
+    return national + e164[len(country) :] if country and e164.startswith(country) else e164
+
+
+@lru_cache(maxsize=8)
+def _own_country(region: str) -> tuple[str, str]:
+    """``+84`` and ``0``: how its numbers begin in E.164 and inside the country."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        return "", ""
+    return f"+{metadata.country_code}", metadata.national_prefix or ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Up to a hundred rows that may still be called, as they go out."""
+
+    last: int
+    together: list[LaunchNumber]
+    singly: list[LaunchNumber]
+    drafts: list[BotContactDraft]
 
 
 class _HandOver:
@@ -137,8 +156,7 @@ class _HandOver:
         fresh = self._phonebook(bot)
         if not fresh and self._pending().exists():
             self._list_again(bot)
-        while chunk := list(self._pending().order_by("pk")[:BULK_SIZE]):
-            self._chunk(bot, chunk)
+        self._numbers(bot)
         if not self.rows.filter(handed_at__isnull=False).exclude(withdrawal=Withdrawal.DONE).exists():
             raise Held(_("Nobody is left to dial: every number was taken out since the check."))
         self._campaign(bot)
@@ -201,30 +219,49 @@ class _HandOver:
     def _pending(self) -> Any:
         return self.rows.filter(handed_at__isnull=True, withdrawal="")
 
-    def _chunk(self, bot: AntBotConnector, chunk: Sequence[LaunchNumber]) -> None:
-        """Hand over up to a hundred numbers that may still be called at this moment."""
-        self.save(handed_over=self.rows.filter(handed_at__isnull=False).count())
-        chunk = self._still_allowed(chunk)
+    def _numbers(self, bot: AntBotConnector) -> None:
+        """Hand over what is pending; the next hundred are looked at while one is on its way."""
+        chunk = self._next(0)
+        with ThreadPoolExecutor(1, "hand-over") as sender:
+            while chunk is not None:
+                sent = None
+                if chunk.together:
+                    self.save()
+                    sent = sender.submit(bot.create_contacts, self._book, chunk.drafts)
+                following = self._next(chunk.last)
+                singly = [*chunk.singly, *(self._arrived(bot, chunk, sent) if sent else [])]
+                for row in singly:
+                    self._one(bot, row)
+                chunk = following
+
+    def _next(self, after: int) -> _Chunk | None:
+        """The next rows that may still be called at this moment."""
+        rows = list(self._pending().filter(pk__gt=after).order_by("pk")[:BULK_SIZE])
+        if not rows:
+            return None
+        allowed = self._still_allowed(rows)
+        numbers = [row.e164 for row in allowed]
         known = set(
-            BotContact.objects.filter(
-                connection=self.launch.connection, e164__in=[row.e164 for row in chunk]
-            ).values_list("e164", flat=True)
+            BotContact.objects.filter(connection=self.launch.connection, e164__in=numbers)
+            .order_by()
+            .values_list("e164", flat=True)
         )
         # the vendor's bulk call stops at a number that any phonebook holds
-        together = [row for row in chunk if row.e164 not in known]
-        singly = [row for row in chunk if row.e164 in known]
-        if together:
-            try:
-                bot.create_contacts(self._book, [_draft(row) for row in together])
-            except OutcomeUnknown as error:
-                if error.status is None or error.status >= 500:
-                    raise  # it may still be at work: wait, then list
-                there = self._list_again(bot)
-                singly += [row for row in together if row.e164 not in there]
-            else:
-                self._handed({row.pk: "" for row in together})
-        for row in singly:
-            self._one(bot, row)
+        together = [row for row in allowed if row.e164 not in known]
+        singly = [row for row in allowed if row.e164 in known]
+        return _Chunk(rows[-1].pk, together, singly, [_draft(row) for row in together])
+
+    def _arrived(self, bot: AntBotConnector, chunk: _Chunk, sent: "Future[None]") -> list[LaunchNumber]:
+        """Write down what arrived; returns the rows that certainly did not."""
+        try:
+            sent.result()
+        except OutcomeUnknown as error:
+            if error.status is None or error.status >= 500:
+                raise  # it may still be at work: wait, then list
+            there = self._list_again(bot)
+            return [row for row in chunk.together if row.e164 not in there]
+        self._handed({row.pk: "" for row in chunk.together})
+        return []
 
     def _still_allowed(self, chunk: Sequence[LaunchNumber]) -> list[LaunchNumber]:
         now = timezone.now()
@@ -267,8 +304,8 @@ class _HandOver:
         for each in self._read_book(bot):
             if each.e164:
                 there.setdefault(each.e164, each.remote_id)
-        found = self._pending().filter(e164__in=[]) if not there else self._pending()
-        self._handed({row.pk: there[row.e164] for row in found.iterator() if row.e164 in there})
+        pending = self._pending().values_list("pk", "e164")
+        self._handed({pk: there[e164] for pk, e164 in pending if e164 in there})
         return set(there)
 
     def _read_book(self, bot: AntBotConnector) -> Iterator[records.BotContact]:
@@ -277,8 +314,8 @@ class _HandOver:
 
     def _handed(self, ids: Mapping[int, str]) -> None:
         now = timezone.now()
-        self.save()
         with transaction.atomic():
+            self.save(handed_over=self.launch.handed_over + len(ids))
             unknown = [pk for pk, remote_id in ids.items() if not remote_id]
             self.rows.filter(pk__in=unknown).update(handed_at=now)
             known = [
@@ -286,7 +323,8 @@ class _HandOver:
                 for pk, remote_id in ids.items()
                 if remote_id
             ]
-            LaunchNumber.objects.bulk_update(known, ["bot_contact_id", "handed_at"], batch_size=500)
+            if known:
+                LaunchNumber.objects.bulk_update(known, ["bot_contact_id", "handed_at"], batch_size=500)
 
     # --- the campaign
 
