@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, TabularInline
 
 
@@ -15,6 +16,11 @@ class ShellAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     list_per_page = 50
     actions: Any = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Titled by what it lists; the stock "Select … to change" is no help in a browser tab."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
 
 class ReadOnlyAdmin(ShellAdmin):

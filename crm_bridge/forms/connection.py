@@ -4,6 +4,7 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
@@ -65,7 +66,7 @@ class ConnectionForm(forms.ModelForm):
     def clean_base_url(self) -> str:
         address = str(self.cleaned_data["base_url"]).strip().rstrip("/")
         try:
-            check_base_url(address, allow_loopback=True)
+            check_base_url(address, allow_loopback=settings.ALLOW_LOOPBACK)
         except ValueError as problem:
             raise forms.ValidationError(str(problem)) from None
         return address

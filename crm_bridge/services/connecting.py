@@ -3,6 +3,7 @@
 from typing import Any
 
 from cryptography.fernet import InvalidToken
+from django.conf import settings
 from django.utils import timezone
 
 from backoffice.remote.errors import ConnectionBroken, RemoteError
@@ -19,7 +20,7 @@ def connect_to(connection: Connection) -> Connector:
     can be built: a person has to correct the connection first.
     """
     health, _created = ConnectionHealth.objects.get_or_create(connection=connection)
-    parts: dict[str, Any] = {"breaker": SharedBreaker(health), "allow_loopback": True}
+    parts: dict[str, Any] = {"breaker": SharedBreaker(health), "allow_loopback": settings.ALLOW_LOOPBACK}
     if connection.requests_per_second > 0:
         parts["limiter"] = SharedLimiter(health, connection.requests_per_second)
     account = Account(

@@ -7,35 +7,32 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError
 
 from backoffice import audit
 from backoffice.pages import Guarded, link
 from backoffice.remote.errors import RemoteError
+from backoffice.sync import bell
 from crm_bridge.models import Connection
 from crm_bridge.services import connecting
 from crm_bridge.views.home import CONNECTION, sync_progress
 
+PULL = "crm_bridge.tasks.pull_stream"
+
 
 class SyncNow(Guarded):
-    """Ask the workers to pull every stream of a connection; answers at once."""
+    """Ask the workers to pull every stream of a connection; answers at once, broker or not."""
 
     permission = "crm_bridge.sync_connection"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        from crm_bridge.tasks import pull_stream
-
         connection = get_object_or_404(Connection.objects.defer("credentials"), pk=pk)
         since, error = time.time() - 1, ""
         if not connection.is_active:
             error = _("%s is switched off, so nothing is pulled.") % connection.name
         else:
-            try:
-                for stream in connection.capabilities.streams:
-                    pull_stream.delay(connection.pk, str(stream), None, request.user.pk)
-            except OperationalError:
-                error = _("The queue does not answer. The next sync starts by itself when it is back.")
+            for stream in connection.capabilities.streams:
+                bell.ring(PULL, connection.pk, str(stream), None, request.user.pk, on="pull")
         if request.htmx:  # type: ignore[attr-defined]
             return _progress(request, connection, None if error else since, error)
         if error:

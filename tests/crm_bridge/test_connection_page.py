@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from backoffice.models import AuditEntry
+from backoffice.remote.errors import ConnectionBroken
 from crm_bridge.models import Connection, ConnectionHealth
-from crm_bridge.services import pull
+from crm_bridge.services import connecting, pull
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,17 @@ def test_wrong_settings_are_refused_in_words(field: str, value: str, words: str)
     assert not Connection.objects.exists()
 
 
+def test_in_production_no_connection_leads_to_the_machine_itself(settings: Any) -> None:
+    settings.ALLOW_LOOPBACK = False
+    for inside in ("http://127.0.0.1:8000", "https://localhost", "http://[::1]:5432"):
+        answer = login("Admins").post(reverse(ADD), form(base_url=inside))
+        assert "leads to this machine" in text(answer), inside
+    assert not Connection.objects.exists()
+    row = factories.connection(base_url="http://127.0.0.1:1/antcrm")  # stored while it was allowed
+    with pytest.raises(ConnectionBroken, match="leads to this machine"):
+        connecting.connect_to(row)
+
+
 def test_extra_fields_of_a_post_change_nothing(crm: Connection) -> None:
     client = login("Admins")
     data = form(
@@ -180,3 +192,19 @@ def test_the_capability_table_tells_what_is_unproven(crm: Connection) -> None:
     page = text(login("Admins").get(reverse(CHANGE, args=[crm.pk])))
     for words in ("What AntCRM can do", "unproven", "cannot", "up to 100 in one request"):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("route", "title"),
+    [
+        ("admin:crm_bridge_connection_changelist", "Connections"),
+        ("admin:auth_user_changelist", "Users"),
+        ("admin:auth_group_changelist", "Groups"),
+        ("admin:backoffice_auditentry_changelist", "Audit log"),
+    ],
+)
+def test_a_list_is_titled_by_what_it_lists(route: str, title: str) -> None:
+    page = text(login("Admins").get(reverse(route)))
+    assert title in page[page.index("<title>") : page.index("</title>")]
+    assert "to change" not in page[page.index("<title>") : page.index("</title>")]
+    assert "to view" not in page[page.index("<title>") : page.index("</title>")]

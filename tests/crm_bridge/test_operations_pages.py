@@ -1,5 +1,7 @@
 """The pages for what needs a person: what they show, and what their buttons do."""
 
+import socket
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from backoffice.models import AuditEntry
+from backoffice.sync import bell
 from crm_bridge.models import (
     Conflict,
     Connection,
@@ -26,6 +29,7 @@ from crm_bridge.models import (
     Tombstone,
 )
 from crm_bridge.services import pull
+from crm_bridge.tasks import pull_stream
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -162,18 +166,17 @@ def test_someone_without_a_role_learns_why_home_is_empty() -> None:
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    from crm_bridge.tasks import pull_stream
-
     calls: list[Any] = []
-    monkeypatch.setattr(pull_stream, "delay", lambda *args: calls.append(args))
+    monkeypatch.setattr(bell, "ring", lambda *args, on: calls.append((*args, on)))
     return calls
 
 
 def test_sync_now_asks_for_every_stream_and_answers_at_once(crm: Connection, rung: list[Any]) -> None:
     client = login("Managers")
     answer = client.post(reverse("crm:connection_sync", args=[crm.pk]), headers={"HX-Request": "true"})
-    assert [(pk, stream, user) for pk, stream, _mode, user in rung] == [
-        (crm.pk, stream, client.user.pk) for stream in ("contacts", "deleted", "merged")
+    assert rung == [
+        (pull_stream.name, crm.pk, stream, None, client.user.pk, "pull")
+        for stream in ("contacts", "deleted", "merged")
     ]
     assert "Waiting for a worker" in text(answer)
     assert "hx-get" in text(answer)
@@ -209,15 +212,30 @@ def test_odd_moments_are_ignored(crm: Connection, since: str) -> None:
     assert page.status_code == 200
 
 
-def test_a_dead_queue_is_told_in_words(crm: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    from crm_bridge.tasks import pull_stream
+def test_a_dead_queue_never_holds_up_the_request(
+    crm: Connection, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    """The request's own thread opens no socket; the bell's thread may fail, and its failure stays there."""
+    me, tried = threading.get_ident(), threading.Event()
+    connect = socket.socket.connect
 
-    def down(*_args: Any) -> None:
+    def watched(sock: socket.socket, address: Any) -> None:
+        assert threading.get_ident() != me, "the request opened a socket"
+        connect(sock, address)
+
+    def refused(*_args: Any, **_options: Any) -> None:
+        assert threading.get_ident() != me, "the request talked to the broker"
+        tried.set()
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(pull_stream, "delay", down)
-    page = login("Managers").post(reverse("crm:connection_sync", args=[crm.pk]), follow=True)
-    assert "queue does not answer" in told(page)
+    client = login("Managers")
+    monkeypatch.setattr(bell.current_app, "send_task", refused)
+    monkeypatch.setattr(bell, "REST_SECONDS", 0)
+    monkeypatch.setattr(socket.socket, "connect", watched)
+    with django_capture_on_commit_callbacks(execute=True):
+        page = client.post(reverse("crm:connection_sync", args=[crm.pk]), headers={"HX-Request": "true"})
+    assert "Waiting for a worker" in text(page)
+    assert tried.wait(5), "the bell was never rung"
 
 
 def test_a_connection_that_is_off_is_not_pulled(crm: Connection, rung: list[Any]) -> None:
