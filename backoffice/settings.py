@@ -108,7 +108,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         # a page cache for the indexes of a long pull, and checkpoints less often than each 4 MB
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000;"
-        " PRAGMA wal_autocheckpoint=8000; PRAGMA temp_store=MEMORY;",
+        " PRAGMA wal_autocheckpoint=8000;",
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _seconds = {
