@@ -220,19 +220,26 @@ class _HandOver:
         return self.rows.filter(handed_at__isnull=True, withdrawal="")
 
     def _numbers(self, bot: AntBotConnector) -> None:
-        """Hand over what is pending; the next hundred are looked at while one is on its way."""
-        chunk = self._next(0)
+        """Hand over what is pending.
+
+        While a hundred are on their way, those before them are written down and the next
+        are looked at. What is lost by dying in between is found by listing the phonebook.
+        """
+        chunk, arrived = self._next(0), list[LaunchNumber]()
         with ThreadPoolExecutor(1, "hand-over") as sender:
             while chunk is not None:
                 sent = None
                 if chunk.together:
                     self.save()
                     sent = sender.submit(bot.create_contacts, self._book, chunk.drafts)
+                self._handed({row.pk: "" for row in arrived})
                 following = self._next(chunk.last)
-                singly = [*chunk.singly, *(self._arrived(bot, chunk, sent) if sent else [])]
-                for row in singly:
+                missing = self._missing(bot, chunk, sent)
+                arrived = chunk.together if missing is None else []
+                for row in [*chunk.singly, *(missing or [])]:
                     self._one(bot, row)
                 chunk = following
+        self._handed({row.pk: "" for row in arrived})
 
     def _next(self, after: int) -> _Chunk | None:
         """The next rows that may still be called at this moment."""
@@ -251,17 +258,19 @@ class _HandOver:
         singly = [row for row in allowed if row.e164 in known]
         return _Chunk(rows[-1].pk, together, singly, [_draft(row) for row in together])
 
-    def _arrived(self, bot: AntBotConnector, chunk: _Chunk, sent: "Future[None]") -> list[LaunchNumber]:
-        """Write down what arrived; returns the rows that certainly did not."""
+    def _missing(
+        self, bot: AntBotConnector, chunk: _Chunk, sent: "Future[None] | None"
+    ) -> list[LaunchNumber] | None:
+        """None when all arrived; else those that did not, the others being written down."""
         try:
-            sent.result()
+            if sent is not None:
+                sent.result()
         except OutcomeUnknown as error:
             if error.status is None or error.status >= 500:
                 raise  # it may still be at work: wait, then list
             there = self._list_again(bot)
             return [row for row in chunk.together if row.e164 not in there]
-        self._handed({row.pk: "" for row in chunk.together})
-        return []
+        return None
 
     def _still_allowed(self, chunk: Sequence[LaunchNumber]) -> list[LaunchNumber]:
         now = timezone.now()
@@ -313,6 +322,8 @@ class _HandOver:
         return iter(bot.contacts(phonebook_id=self._book).read_all())
 
     def _handed(self, ids: Mapping[int, str]) -> None:
+        if not ids:
+            return
         now = timezone.now()
         with transaction.atomic():
             self.save(handed_over=self.launch.handed_over + len(ids))
