@@ -14,9 +14,9 @@ from backoffice.sync.pull import FilterIgnored
 from bot_campaigns.antbot.connector import AntBotConnector
 from bot_campaigns.models import BotRun, BotStreamState, Call, Campaign, CampaignCommand
 from bot_campaigns.records import ReportedStatus
-from bot_campaigns.services.pull import Job, Status, count_numbers, running
+from bot_campaigns.services.pull import Job, Status, running
 from bot_campaigns.services.sinks import report
-from bot_campaigns.services.streams import calls_since, subscriber_walk
+from bot_campaigns.services.streams import calls_since, count_numbers, subscriber_walk
 
 EVERY = 12
 """Seconds."""

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from backoffice import audit
@@ -26,13 +24,11 @@ from bot_campaigns.models import (
     BotQuarantine,
     BotRun,
     BotStreamState,
-    Campaign,
-    Subscriber,
 )
 from bot_campaigns.services import suppression
 from bot_campaigns.services.connecting import connect_to, note_trouble, note_working
 from bot_campaigns.services.sinks import RowSink, reported_all
-from bot_campaigns.services.streams import STREAMS, calls_since, quiet_since, whole_walks
+from bot_campaigns.services.streams import STREAMS, calls_since, count_numbers, quiet_since, whole_walks
 
 __all__ = ["Busy", "approve", "dismiss", "due_streams", "ensure_streams", "pull", "pull_connection"]
 
@@ -44,6 +40,8 @@ SHORT_LOOK_BACK = timedelta(hours=1)
 LONG_LOOK_EVERY = timedelta(minutes=30)
 CHEAP_LOOK = 30
 """Requests up to which every look is a long one."""
+WHOLE_AGAIN = timedelta(hours=1)
+"""Where the bot ignores the dates, every look at the calls reads all of them."""
 STALE_PLACE = timedelta(hours=1)
 Progress = Callable[[BotRun], None]
 
@@ -62,8 +60,10 @@ def due_streams(now: datetime) -> list[tuple[int, str, str]]:
     states = BotStreamState.objects.filter(connection__is_active=True, stream__in=STREAMS, every__gt=0)
     states = states.exclude(lease_until__gt=now).exclude(connection__health__needs_attention=True)
     for state in states.select_related("connection"):
-        started = state.last_started_at
-        if started is None or now - started >= timedelta(seconds=state.every):
+        started, wait = state.last_started_at, timedelta(seconds=state.every)
+        if state.cursor.get("filter_ignored"):
+            wait = max(wait, WHOLE_AGAIN)
+        if started is None or now - started >= wait:
             due.append((started or state.connection.created_at, state))
     due.sort(key=lambda each: each[0])
     return [(state.connection_id, state.stream, str(_usual_mode(state).value)) for _since, state in due]
@@ -259,8 +259,10 @@ class Job:
             reader.drop()
             self.details["filter_ignored"] = "The bot ignored the dates, so the whole list was read."
             self.run.mode = Mode.COMPLETE
+            self.state.cursor |= {"filter_ignored": True}
             self.everything(connector)
             return
+        self.state.cursor.pop("filter_ignored", None)
         if long:
             self.state.cursor |= {
                 "looked_at": self.began.isoformat(),
@@ -358,18 +360,6 @@ class Job:
         run.save()
         if self.progress:
             self.progress(run)
-
-
-def count_numbers(connection: BotConnection, campaign_id: int | None = None) -> None:
-    """How many numbers each campaign has, for its page; kept when the campaign is gone."""
-    subscribers = Subscriber.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
-    counted = Coalesce(Subquery(subscribers.annotate(number=Count("pk")).values("number")), 0)
-    campaigns = Campaign.objects.filter(connection=connection).annotate(counted=counted)
-    if campaign_id is not None:
-        campaigns = campaigns.filter(pk=campaign_id)
-    for pk, total, number in campaigns.values_list("pk", "total", "counted"):
-        if total != number:
-            Campaign.objects.filter(pk=pk).update(total=number)
 
 
 # --- a person's decision about a held run ------------------------------------------------

@@ -368,6 +368,24 @@ def test_a_dialling_campaign_is_polled_alone(sandbox: SandboxControl, bot: BotCo
     assert campaign.reported_status == 2
 
 
+def test_dates_that_are_ignored_make_the_whole_list_rare(sandbox: SandboxControl, bot: BotConnection) -> None:
+    pulling.pull_connection(bot)
+    long_ago = timezone.now() - timedelta(days=30)
+    for number in range(Call.objects.count() + 5):
+        sandbox.bot.dial(f"0912{number:06d}", at=long_ago.isoformat())
+    assert pulling.pull(bot, "calls").created == 0  # the dates are respected: too old to be late
+    sandbox.bot.fault("ignore_filter", path="*/cdr/")
+    run = pulling.pull(bot, "calls")
+    assert (run.status, run.mode) == (Status.OK, BotRun.Mode.COMPLETE)
+    assert mirrored(Call) == truth(sandbox, "cdr")
+    soon, later = (timezone.now() + timedelta(minutes=each) for each in (30, 61))
+    assert "calls" not in {stream for _pk, stream, _mode in pulling.due_streams(soon)}
+    assert "calls" in {stream for _pk, stream, _mode in pulling.due_streams(later)}
+    sandbox.clear()
+    assert pulling.pull(bot, "calls").mode == BotRun.Mode.INCREMENTAL
+    assert "calls" in {stream for _pk, stream, _mode in pulling.due_streams(soon)}
+
+
 def test_what_a_gateway_does_to_a_number_is_undone(sandbox: SandboxControl, bot: BotConnection) -> None:
     pulling.pull_connection(bot)
     contact = factories.contact(factories.connection(), values={"phones": [{"value": "0912000441"}]})
