@@ -226,6 +226,14 @@ def test_outcome_that_asks_for_it_suppresses_once_per_call(field, word):
     assert list(suppression.suppressed([AN, BINH])) == [AN]
 
 
+def test_outcome_read_again_after_a_lift_stays_lifted(lan):
+    call = rows.call(rows.bot(), AN, timedelta(hours=1), disposition="DNC")
+    suppression.from_outcomes([call])
+    suppression.lift(e164=AN, by=lan, reason="pressed the wrong key")
+    assert suppression.from_outcomes([call]) == suppression.Added()
+    assert suppression.suppressed([AN]) == {}
+
+
 def test_outcome_of_an_unreadable_number_is_reported():
     call = rows.call(rows.bot(), "", timedelta(), number="anonymous", disposition="DNC")
     assert suppression.from_outcomes([call]).unreadable == ["anonymous"]
