@@ -7,7 +7,7 @@ TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 DATABASE_TESTS := tests/backoffice tests/crm_bridge tests/flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint types deploy audit check bench soak lock capabilities
+.PHONY: help setup demo test test-postgres lint types deploy audit check bench soak lock capabilities messages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,3 +63,7 @@ lock:  ## pin the newest allowed versions, with hashes, in requirements.lock
 
 capabilities: setup  ## docs/vendors/capabilities.md from the connectors
 	$(BIN)/python manage.py capability_table
+
+messages: setup  ## collect and compile the Vietnamese words (needs GNU gettext); commit .po and .mo
+	$(BIN)/python manage.py makemessages --locale vi
+	msgfmt --check-format --output-file backoffice/locale/vi/LC_MESSAGES/django.mo backoffice/locale/vi/LC_MESSAGES/django.po
