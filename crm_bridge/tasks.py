@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from crm_bridge.models import Connection
-from crm_bridge.services import pull, push
+from crm_bridge.services import pull, push, schedule
 
 LIMITS = {"ignore_result": True, "soft_time_limit": 240, "time_limit": 300}
 
@@ -33,7 +33,7 @@ def pull_stream(
 ) -> dict[str, Any]:
     """Run one stream. A ring nobody asked for counts only while the stream is due."""
     asked = (connection_id, stream, mode)
-    if asked_by_id is None and asked not in pull.due_streams(timezone.now()):
+    if asked_by_id is None and asked not in schedule.due_streams(timezone.now()):
         return {"skipped": "not due"}
     connection = Connection.objects.get(pk=connection_id)
     user = get_user_model().objects.filter(pk=asked_by_id or 0).first()

@@ -8,6 +8,7 @@ transaction is open while pages are fetched.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -133,6 +134,7 @@ class Pull:
         self._lease, self._shelf, self._parallel, self._version = lease, shelf, max(1, parallel), version
         self._ahead = ROWS_AHEAD // max(1, page_size)
         self._save_place, self._progress = save_place, progress
+        self._counting = threading.Lock()
         self._batch: list[Entry] = []
         self._walking: Walk | None = None
         self._eager = False
@@ -173,7 +175,6 @@ class Pull:
         empty, total, first, largest = 0, None, True, 0
         with closing(self._pages(walk, place, known)) as pages:
             for page in pages:
-                self.run.requests += 1
                 rows, problem_free, raw = 0, True, None
                 digest = self.marks.digest(page.body)
                 keys = self.marks.unchanged(page.ordinal, digest) if self._may_skip(walk, first) else None
@@ -238,7 +239,7 @@ class Pull:
 
         def fetch(ordinal: int) -> _Page:
             asked_at = timezone.now()
-            page = _Page(ordinal, first + ordinal, asked_at, walk.fetch(first + ordinal))
+            page = _Page(ordinal, first + ordinal, asked_at, self._fetch(walk, first + ordinal))
             if self._eager:
                 with suppress(BadResponse):  # said again, and dealt with, when its turn comes
                     page.raw = walk.split(page.body)
@@ -257,11 +258,17 @@ class Pull:
         ordinal = place.ordinal
         while True:
             asked_at = timezone.now()
-            page = _Page(ordinal, position, asked_at, walk.fetch(position))
+            page = _Page(ordinal, position, asked_at, self._fetch(walk, position))
             yield page
             if page.raw is None or page.raw.next is None:
                 return
             position, ordinal = page.raw.next, ordinal + 1
+
+    def _fetch(self, walk: Walk, position: Position) -> bytes:
+        """Ask for a page, from any thread; one that is asked for ahead and never read counts as well."""
+        with self._counting:
+            self.run.requests += 1
+        return walk.fetch(position)
 
     def _split(self, walk: Walk, page: _Page) -> RawPage:
         """Cut a page; one that came damaged is asked for once more."""
@@ -269,9 +276,8 @@ class Pull:
             try:
                 page.raw = walk.split(page.body)
             except BadResponse:
-                self.run.requests += 1
                 page.asked_at = timezone.now()
-                page.body = walk.fetch(page.position)
+                page.body = self._fetch(walk, page.position)
                 page.raw = walk.split(page.body)
         return page.raw
 

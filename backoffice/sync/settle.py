@@ -19,6 +19,8 @@ from backoffice.sync.marks import Marks
 MAX_PASSES = 4
 HOLD_SHARE = 0.02
 HOLD_COUNT = 20
+SHOWN = 1000
+"""So many of the rows that a held run did not find are kept for the person who decides."""
 
 
 class Mirror(Protocol):
@@ -45,6 +47,8 @@ class Outcome:
     stable: bool = False
     """The last two passes agree."""
     held: bool = False
+    held_ids: list[int] = field(default_factory=list)
+    """The first rows that the last pass of a held run did not show."""
 
 
 def hold_above(live: int) -> int:
@@ -73,7 +77,7 @@ def passes(
         began = timezone.now()
         changed_pages = read()
         outcome.passes += 1
-        outcome.absent, ids = mirror.absent(marks.to_table(), began, limit + 1)
+        outcome.absent, ids = mirror.absent(marks.to_table(), began, max(limit + 1, SHOWN))
         beat()
         if live_before == 0:
             outcome.absent = 0  # the first pull: there is nothing yet that could be missed
@@ -89,4 +93,5 @@ def passes(
         if outcome.stable or outcome.passes >= MAX_PASSES:
             outcome.held = outcome.absent > limit
             outcome.ids = [] if outcome.held else list(candidates)
+            outcome.held_ids = ids[:SHOWN] if outcome.held else []
             return outcome

@@ -18,7 +18,7 @@ from crm_bridge.abilities import capability_rows
 from crm_bridge.connectors import registry
 from crm_bridge.forms.connection import PREFIX, ConnectionForm, StreamForm
 from crm_bridge.models import Connection, ConnectionHealth, StreamState
-from crm_bridge.services import pull
+from crm_bridge.services import schedule
 
 
 class StreamInline(ShellInline):
@@ -94,7 +94,7 @@ class ConnectionAdmin(ShellAdmin):
                 ConnectionHealth.objects.filter(connection=obj).update(
                     needs_attention=False, failures=0, open_until=None, last_error=""
                 )
-            pull.ensure_streams(obj)
+            schedule.ensure_streams(obj)
             audit.record(
                 f"connection.{'change' if change else 'create'}",
                 obj,

@@ -1,4 +1,4 @@
-"""Pulling: one run of one stream, all streams of a connection, and what is due when."""
+"""Pulling: one run of one stream, or of all streams of a connection."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,115 +19,22 @@ from backoffice.sync.lease import Busy, Lease, LostLease
 from backoffice.sync.marks import Marks
 from backoffice.sync.pull import FilterIgnored, Place, Pull, Sink
 from backoffice.sync.quarantine import Shelf
-from crm_bridge.connectors.base import Changes, Connector, Deletions, Stream
+from crm_bridge.connectors.base import Connector, Deletions, Stream
 from crm_bridge.models import Connection, Contact, PageMark, Quarantine, Run, StreamState
 from crm_bridge.records import Identity
+from crm_bridge.services import schedule
 from crm_bridge.services.apply import ContactSink, sight
 from crm_bridge.services.connecting import connect_to, note_trouble, note_working
 from crm_bridge.services.merges import MergedSink, prove_all
 from crm_bridge.services.trash import DeletedSink, bury_by_lookup, leave
 
-__all__ = ["Busy", "approve", "dismiss", "due_streams", "ensure_streams", "pull", "pull_connection"]
+__all__ = ["Busy", "pull", "pull_connection"]
 
 Mode, Status = Run.Mode, Run.Status
 OVERLAP = timedelta(days=2)
 """Day-granular filters of unknown zone: this much before the watermark is read again."""
-UNSETTLED_AGAIN = timedelta(hours=1)
 STALE_PLACE = timedelta(hours=24)
-DEFAULTS: dict[Stream, dict[str, Any]] = {
-    Stream.CONTACTS: {"every": 120, "complete_at": time(2, 30)},
-    Stream.DELETED: {"every": 600},
-    Stream.MERGED: {"every": 600},
-}
 Progress = Callable[[Run], None]
-
-
-# --- what runs when ----------------------------------------------------------------------
-
-
-def ensure_streams(connection: Connection) -> list[StreamState]:
-    """The stream rows of a connection, made with the usual intervals where missing."""
-    return [
-        StreamState.objects.get_or_create(connection=connection, stream=stream, defaults=DEFAULTS[stream])[0]
-        for stream in connection.capabilities.streams
-    ]
-
-
-def due_streams(now: datetime) -> list[tuple[int, str, str]]:
-    """(connection id, stream, mode) of everything that should start now, longest waiting first."""
-    due = []
-    states = StreamState.objects.filter(connection__is_active=True).exclude(lease_until__gt=now)
-    states = states.exclude(connection__health__needs_attention=True)
-    for state in states.select_related("connection"):
-        mode = _due_mode(state, now)
-        if mode is not None:
-            due.append((state.last_started_at or state.connection.created_at, state, mode))
-    due.sort(key=lambda each: each[0])
-    return [(state.connection_id, state.stream, mode.value) for _since, state, mode in due]
-
-
-def _due_mode(state: StreamState, now: datetime) -> Run.Mode | None:
-    if not state.every:
-        return None
-    if _complete_due(state, now):
-        return Mode.COMPLETE
-    wait = timedelta(seconds=state.every)
-    if state.cursor.get("filter_ignored"):
-        wait = max(wait, UNSETTLED_AGAIN)
-    if state.last_started_at is not None and now - state.last_started_at < wait:
-        return None
-    return _usual_mode(state)
-
-
-def _complete_due(state: StreamState, now: datetime) -> bool:
-    last = state.last_complete_at
-    if state.stream != Stream.CONTACTS or last is None:
-        return False
-    if state.cursor.get("allowed"):
-        return True
-    if state.last_settled_at is None and now - last > UNSETTLED_AGAIN:
-        return True
-    if state.complete_at is None:
-        return False
-    today = timezone.localtime(now).replace(
-        hour=state.complete_at.hour, minute=state.complete_at.minute, second=0, microsecond=0
-    )
-    moment = today if today <= now else today - timedelta(days=1)
-    started = state.last_started_at
-    return last < moment and (started is None or now - started > timedelta(seconds=state.every))
-
-
-def _usual_mode(state: StreamState) -> Run.Mode:
-    """Changes where the CRM can tell them and a complete pull came before, else everything."""
-    by_changes = (
-        state.stream == Stream.CONTACTS
-        and state.connection.capabilities.changes != Changes.NONE
-        and state.cursor.get("watermark")
-    )
-    return Mode.INCREMENTAL if by_changes else Mode.COMPLETE
-
-
-def pull_connection(
-    connection: Connection,
-    streams: Iterable[str] | None = None,
-    *,
-    full: bool = False,
-    asked_by: Any = None,
-    progress: Progress | None = None,
-) -> list[Run]:
-    """Pull the named streams (default all) one after another; a busy one is left out."""
-    ensure_streams(connection)
-    runs = []
-    for stream in streams or connection.capabilities.streams:
-        try:
-            mode = Mode.COMPLETE if full else None
-            runs.append(pull(connection, stream, mode=mode, asked_by=asked_by, progress=progress))
-        except Busy:
-            continue
-    return runs
-
-
-# --- one run -----------------------------------------------------------------------------
 
 
 def pull(
@@ -143,7 +50,7 @@ def pull(
     ``mode`` None takes what is usual. Raises ``Busy`` when a run of this stream is under way.
     Remote trouble is told by the run; only errors of our own are raised.
     """
-    state = _state(connection, Stream(stream))
+    state = schedule.state_of(connection, Stream(stream))
     lease = Lease(state)
     lease.take()
     try:
@@ -151,9 +58,9 @@ def pull(
         chosen = Mode(mode) if mode else None
         if chosen is None:
             unfinished = _places(state)
-            chosen = Mode.COMPLETE if Mode.COMPLETE.value in unfinished else _usual_mode(state)
+            chosen = Mode.COMPLETE if Mode.COMPLETE.value in unfinished else schedule.usual_mode(state)
         elif chosen == Mode.INCREMENTAL:
-            chosen = _usual_mode(state)
+            chosen = schedule.usual_mode(state)
         run = Run.objects.create(connection=connection, stream=stream, mode=chosen, asked_by=asked_by)
         run.expected = state.cursor.get("rows") if chosen == Mode.COMPLETE else None
         _guarded(_Job(connection, state, lease, run, progress))
@@ -162,12 +69,24 @@ def pull(
     return run
 
 
-def _state(connection: Connection, stream: Stream) -> StreamState:
-    if stream not in connection.capabilities.streams:
-        raise ValueError(f"{connection.vendor_label} has no stream {stream.value!r}")
-    return StreamState.objects.get_or_create(connection=connection, stream=stream, defaults=DEFAULTS[stream])[
-        0
-    ]
+def pull_connection(
+    connection: Connection,
+    streams: Iterable[str] | None = None,
+    *,
+    full: bool = False,
+    asked_by: Any = None,
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Pull the named streams (default all) one after another; a busy one is left out."""
+    schedule.ensure_streams(connection)
+    runs = []
+    for stream in streams or connection.capabilities.streams:
+        try:
+            mode = Mode.COMPLETE if full else None
+            runs.append(pull(connection, stream, mode=mode, asked_by=asked_by, progress=progress))
+        except Busy:
+            continue
+    return runs
 
 
 def _mark_interrupted(state: StreamState) -> None:
@@ -371,7 +290,11 @@ class _Job:
         if outcome.held:
             status = Status.HELD
             error = f"{outcome.absent} of {live_before} contacts were not in the list; nothing was removed."
-            self.run.details["held"] = {"absent": outcome.absent, "live": live_before}
+            self.run.details["held"] = {
+                "absent": outcome.absent,
+                "live": live_before,
+                "ids": outcome.held_ids,
+            }
         elif outcome.ids:
             error = self._ask_for_absent(connector, outcome.ids)
             status = Status.INCOMPLETE if error else Status.OK
@@ -393,8 +316,10 @@ class _Job:
             .order_by("-touched_at")
             .first()
         )
-        if control is not None and connector.get(_identity(control)) is None:
-            return "Single reads do not find a contact that the list shows, so nothing was removed."
+        if control is not None:
+            self.run.requests += 1
+            if connector.get(_identity(control)) is None:
+                return "Single reads do not find a contact that the list shows, so nothing was removed."
         missing = 0
         for pk in ids:
             contact = Contact.objects.get(pk=pk)
@@ -462,38 +387,3 @@ class _Job:
 
 def _identity(contact: Contact) -> Identity:
     return Identity(contact.family, contact.remote_id or "")
-
-
-# --- a person's decision about a held run ------------------------------------------------
-
-
-def approve(run: Run, *, by: Any) -> None:
-    """Let the next complete walk conclude what this held run was not allowed to.
-
-    Nothing is removed by the approval itself: the walk is made again, at once, and each
-    absent contact is still asked for singly.
-    """
-    with transaction.atomic():
-        state = _decide(run, by, "approved")
-        allowed = {"absent": run.absent, "run": run.pk}
-        state.cursor = {**state.cursor, "allowed": allowed}
-        state.save(update_fields=["cursor"])
-
-
-def dismiss(run: Run, *, by: Any) -> None:
-    """The list was wrong: keep everything as it is."""
-    with transaction.atomic():
-        _decide(run, by, "dismissed")
-
-
-def _decide(run: Run, by: Any, verdict: str) -> StreamState:
-    locked = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
-    if locked.status != Status.HELD:
-        raise ValueError("this run is not held (any more)")
-    locked.status = run.status = Status.INCOMPLETE
-    locked.details = run.details = {**locked.details, "decision": verdict, "decided_by": by.get_username()}
-    locked.save(update_fields=["status", "details"])
-    audit.record(f"run.{verdict}", locked, by=by, summary=locked.error)
-    return StreamState.objects.select_for_update(of=("self",)).get(
-        connection_id=run.connection_id, stream=run.stream
-    )

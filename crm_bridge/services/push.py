@@ -19,7 +19,7 @@ from backoffice.sync.push import IN_FLIGHT, LostLease, Status, fairly
 from crm_bridge.connectors.base import Connector
 from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import Operation
-from crm_bridge.services import connecting, outbox, pull, resolve, sending
+from crm_bridge.services import connecting, outbox, resolve, schedule, sending
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
 from crm_bridge.services.rows import write_values
@@ -115,7 +115,7 @@ def sweep() -> dict[str, int]:
     due = list(OUTBOX.due().order_by("not_before", "pk").values_list("connection_id", "pk")[:PAGE])
     for pk in fairly(due):
         outbox.ring(ContactChange(pk=pk))
-    streams = pull.due_streams(timezone.now())
+    streams = schedule.due_streams(timezone.now())
     for connection_id, stream, mode in streams:
         bell.ring("crm_bridge.tasks.pull_stream", connection_id, stream, mode, None, on="pull")
     return {"released": sum(released.values()), "rung": len(due), "pulls": len(streams)}

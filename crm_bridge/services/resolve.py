@@ -21,7 +21,8 @@ from crm_bridge.records import Change, ContactRecord, Identity, Kind, Operation,
 from crm_bridge.services import outbox, sending
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
-from crm_bridge.services.sending import Attempt, resembles
+from crm_bridge.services.sending import Attempt
+from crm_bridge.services.stored import resembles
 
 ROUNDS = 2
 ROUNDS_WITHOUT_CONTROL = 5

@@ -5,7 +5,7 @@ transaction that holds the contact's row and repeats the claim's token.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from crm_bridge.services import health, outbox
 from crm_bridge.services.contacts import WHOLE
 from crm_bridge.services.outbox import OUTBOX
 from crm_bridge.services.rows import write_values
+from crm_bridge.services.stored import emptied, resembles, stored_words
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def send_edit(attempt: Attempt) -> Status:
     clears = entry.connection.measured.get("put_omitted") == "clear"
     attempt.write({**whole, **send} if clears else send, before=remote)
     after = attempt.read_back()
-    if after is not None and not clears and _emptied(remote, canonical(after), send):
+    if after is not None and not clears and emptied(remote, canonical(after), send):
         # this CRM clears what an edit leaves out: give it back at once, and know it from now on
         health.remember_measured(entry.connection, put_omitted="clear")
         attempt.write({**whole, **send}, before=canonical(after))
@@ -399,42 +400,3 @@ def _open_conflict(
         "change": entry, "base": base, "ours": ours, "theirs": theirs, "theirs_at": timezone.now(),
     }  # fmt: skip
     Conflict.objects.update_or_create(contact=contact, field=field, resolved_at=None, defaults=values)
-
-
-# --- words -------------------------------------------------------------------------------
-
-
-def resembles(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    """Every value that was sent is there: this is the record that was asked for."""
-    return all(same(field, value, stored[field]) for field, value in sent.items() if field in stored)
-
-
-def stored_words(label: str, sent: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
-    """Names the fields that came back different from what was sent."""
-    different = [
-        field for field, value in sent.items() if field in stored and not same(field, value, stored[field])
-    ]
-    return "; ".join(
-        _("%(crm)s stored %(field)s as “%(value)s”")
-        % {"crm": label, "field": field.replace("_", " "), "value": in_words(stored[field])}
-        for field in different
-    )
-
-
-def in_words(value: Any) -> str:
-    """A canonical value on one short line."""
-    if isinstance(value, Mapping):
-        text = ", ".join(f"{key}: {item}" for key, item in value.items() if item)
-    elif isinstance(value, list):
-        text = ", ".join(
-            item if isinstance(item, str) else item.get("value", in_words(item)) for item in value
-        )
-    else:
-        text = "" if value is None else str(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def _emptied(before: Mapping[str, Any], after: Mapping[str, Any], sent: Iterable[str]) -> bool:
-    """Fields that nobody touched were filled before the write and are empty after it."""
-    untouched = before.keys() - set(sent)
-    return any(before[field] and not after[field] for field in untouched)

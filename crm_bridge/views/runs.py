@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from backoffice.pages import ListPage, Page
 from crm_bridge.filters_operations import RunFilter
 from crm_bridge.models import Run
-from crm_bridge.services import pull
+from crm_bridge.services import held_runs
 from crm_bridge.tables.operations import RunTable
 from crm_bridge.views.actions import CrmAction
 
@@ -94,7 +94,7 @@ class Approve(CrmAction):
 
     def act(self, request: HttpRequest, **kwargs: Any) -> str:
         run = get_object_or_404(Run.objects.select_related("connection"), pk=kwargs["pk"])
-        pull.approve(run, by=request.user)
+        held_runs.approve(run, by=request.user)
         return _("Approved. %s is walked once more at once, and each absent contact is asked for singly.") % (
             run.connection.name
         )
@@ -109,5 +109,5 @@ class Dismiss(CrmAction):
 
     def act(self, request: HttpRequest, **kwargs: Any) -> str:
         run = get_object_or_404(Run.objects.select_related("connection"), pk=kwargs["pk"])
-        pull.dismiss(run, by=request.user)
+        held_runs.dismiss(run, by=request.user)
         return _("Dismissed: all contacts of %s stay as they are.") % run.connection.name

@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backoffice import audit
 from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
-from crm_bridge.services import pull
+from crm_bridge.services import schedule
 from tests import factories
 
 ROLES = ("Sales", "Managers", "Admins")
@@ -145,7 +145,7 @@ class Site:
 
     def __init__(self) -> None:
         self.connection = factories.connection()
-        pull.ensure_streams(self.connection)
+        schedule.ensure_streams(self.connection)
         self.unused = factories.connection()
         self.contact = factories.contact(self.connection)
         ContactChange.objects.create(

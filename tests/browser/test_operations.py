@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from backoffice import audit
 from crm_bridge.models import Conflict, ConnectionHealth, ContactChange, Merge, Quarantine, Run, Tombstone
-from crm_bridge.services import pull
+from crm_bridge.services import schedule
 from tests import factories
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>' + "W" * 80
@@ -20,7 +20,7 @@ LEGACY = frozenset({"target-size"})
 @pytest.fixture
 def crm(db: None) -> Any:
     row = factories.connection(name="AntCRM main")
-    pull.ensure_streams(row)
+    schedule.ensure_streams(row)
     return row
 
 

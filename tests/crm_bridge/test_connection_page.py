@@ -9,7 +9,7 @@ from django.urls import reverse
 from backoffice.models import AuditEntry
 from backoffice.remote.errors import ConnectionBroken
 from crm_bridge.models import Connection, ConnectionHealth
-from crm_bridge.services import connecting, pull
+from crm_bridge.services import connecting, schedule
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def crm() -> Connection:
     row = factories.connection(name="AntCRM main")
-    pull.ensure_streams(row)
+    schedule.ensure_streams(row)
     return row
 
 

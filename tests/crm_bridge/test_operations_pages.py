@@ -28,7 +28,7 @@ from crm_bridge.models import (
     StreamState,
     Tombstone,
 )
-from crm_bridge.services import pull
+from crm_bridge.services import schedule
 from crm_bridge.tasks import pull_stream
 from tests import factories
 
@@ -45,7 +45,7 @@ def fresh_counts() -> None:
 @pytest.fixture
 def crm() -> Connection:
     row = factories.connection(name="AntCRM main")
-    pull.ensure_streams(row)
+    schedule.ensure_streams(row)
     return row
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from crm_bridge.models import Connection, ConnectionHealth, Contact, Merge, Run, StreamState, Tombstone
 from crm_bridge.services import pull as pulling
+from crm_bridge.services import schedule
 from tests import factories
 from tests.sandbox_fixture import SandboxControl
 
@@ -202,7 +203,7 @@ def test_wrong_key_fails_and_names_the_reason(sandbox: SandboxControl, crm: Conn
     assert run.status == Status.FAILED
     assert "credentials" in run.error
     assert ConnectionHealth.objects.get().needs_attention
-    assert pulling.due_streams(timezone.now()) == []
+    assert schedule.due_streams(timezone.now()) == []
 
 
 def test_rate_limit_is_shared_by_all_requests(sandbox: SandboxControl, crm: Connection) -> None:

@@ -27,6 +27,7 @@ from crm_bridge.models import (
     Run,
     StreamState,
 )  # fmt: skip
+from crm_bridge.services import held_runs, schedule
 from crm_bridge.services import pull as pulling
 from crm_bridge.services.apply import drop_marks
 from tests import factories
@@ -155,7 +156,31 @@ def test_token_lists_are_read_to_their_proven_end(account: Account) -> None:
 def test_total_ends_a_list_without_empty_pages(account: Account) -> None:
     account.remote.contacts.total = True
     run = account.pull()
-    assert (run.status, run.requests, run.expected) == (Status.OK, 5, 23)
+    assert (run.status, run.pages, run.expected) == (Status.OK, 5, 23)
+
+
+def test_every_page_that_was_asked_for_is_counted(account: Account) -> None:
+    """Reading ahead asks for pages beyond the end: they cost the CRM a request all the same."""
+    fetched = account.remote.contacts.fetched
+    run = account.pull()
+    assert run.requests == len(fetched) > run.pages
+    fetched.clear()
+    again = account.complete()
+    again.refresh_from_db()
+    assert again.requests == len(fetched) >= again.pages
+
+
+def test_a_page_that_failed_is_counted(account: Account) -> None:
+    account.connection.parallel_requests = 1
+
+    def broken(page: int) -> None:
+        if page == 3:
+            raise BadResponse("not a page")
+
+    account.remote.contacts.before_fetch = broken
+    run = account.pull()
+    run.refresh_from_db()
+    assert (run.status, run.requests, run.pages) == (Status.INCOMPLETE, 3, 2)
 
 
 # --- lists that lie --------------------------------------------------------------------------
@@ -462,6 +487,20 @@ def test_empty_list_removes_nothing_and_is_held(account: Account) -> None:
     assert len(account.ids()) == 60
     assert account.remote.gets == []
     assert AuditEntry.objects.filter(action="run.held").count() == 1
+    run.refresh_from_db()
+    assert set(run.details["held"]["ids"]) == set(Contact.objects.values_list("pk", flat=True))
+
+
+def test_a_held_run_keeps_a_bounded_number_of_ids(account: Account, monkeypatch: Any) -> None:
+    monkeypatch.setattr(settle, "SHOWN", 25)
+    _many(account)
+    kept = {row["id"] for row in account.remote.contacts.rows[:10]}
+    account.remote.contacts.rows = account.remote.contacts.rows[:10]
+    run = account.complete()
+    assert (run.status, run.absent) == (Status.HELD, 50)
+    ids = run.details["held"]["ids"]
+    assert len(ids) == 25
+    assert not Contact.objects.filter(pk__in=ids, remote_id__in=[str(each) for each in kept]).exists()
 
 
 def test_list_of_another_account_is_held(account: Account) -> None:
@@ -478,14 +517,14 @@ def test_approved_run_is_made_again_and_asks_for_each(account: Account) -> None:
     held = account.complete()
     assert held.status == Status.HELD
     manager = factories.user()
-    pulling.approve(held, by=manager)
-    assert (account.connection.pk, "contacts", "complete") in pulling.due_streams(timezone.now())
+    held_runs.approve(held, by=manager)
+    assert (account.connection.pk, "contacts", "complete") in schedule.due_streams(timezone.now())
     run = account.complete()
     assert (run.status, len(account.remote.gets)) == (Status.OK, 31)
     assert len(account.ids("missing")) == 30
     assert "allowed" not in account.state().cursor
     with pytest.raises(ValueError, match="not held"):
-        pulling.approve(held, by=manager)
+        held_runs.approve(held, by=manager)
     assert AuditEntry.objects.get(action="run.approved").actor == manager
 
 
@@ -493,7 +532,7 @@ def test_dismissed_run_changes_nothing(account: Account) -> None:
     _many(account)
     account.remote.contacts.rows = []
     held = account.complete()
-    pulling.dismiss(held, by=factories.user())
+    held_runs.dismiss(held, by=factories.user())
     assert account.complete().status == Status.HELD
     assert len(account.ids()) == 60
 
@@ -539,7 +578,7 @@ def test_list_that_moves_while_read_never_makes_a_false_tombstone(account: Accou
     assert false == set(), "a contact that exists was taken for gone"
     account.remote.contacts.before_fetch = lambda page: None
     if account.complete().status == Status.HELD:
-        pulling.approve(Run.objects.latest("pk"), by=factories.user())
+        held_runs.approve(Run.objects.latest("pk"), by=factories.user())
         account.complete()
     last = account.complete()
     assert (last.status, last.settled) == (Status.OK, True)
@@ -550,25 +589,25 @@ def test_list_that_moves_while_read_never_makes_a_false_tombstone(account: Accou
 
 
 def test_streams_are_due_by_their_intervals(account: Account) -> None:
-    pulling.ensure_streams(account.connection)
+    schedule.ensure_streams(account.connection)
     now = timezone.now()
-    assert {each[1:] for each in pulling.due_streams(now)} == {
+    assert {each[1:] for each in schedule.due_streams(now)} == {
         ("contacts", "complete"), ("deleted", "complete"), ("merged", "complete"),
     }  # fmt: skip
     pulling.pull_connection(account.connection)
     now = timezone.now()
     StreamState.objects.update(last_settled_at=now, last_complete_at=now)
-    assert pulling.due_streams(now) == []
-    assert [each[1:] for each in pulling.due_streams(now + timedelta(seconds=130))] == [
+    assert schedule.due_streams(now) == []
+    assert [each[1:] for each in schedule.due_streams(now + timedelta(seconds=130))] == [
         ("contacts", "incremental")
     ]
-    assert len(pulling.due_streams(now + timedelta(seconds=601))) == 3
+    assert len(schedule.due_streams(now + timedelta(seconds=601))) == 3
     assert ("contacts", "complete") in {
-        each[1:] for each in pulling.due_streams(now + timedelta(days=1, minutes=1))
+        each[1:] for each in schedule.due_streams(now + timedelta(days=1, minutes=1))
     }
     account.connection.is_active = False
     account.connection.save()
-    assert pulling.due_streams(now + timedelta(days=2)) == []
+    assert schedule.due_streams(now + timedelta(days=2)) == []
 
 
 def test_progress_is_told_after_every_batch(account: Account, monkeypatch: Any) -> None:
