@@ -51,9 +51,7 @@ def test_consent_that_was_taken_back_withdraws(running):
     rules.consent_required, rules.consent_tag = True, "ok"
     rules.save()
     assert recall.sweep()["asked"] == 0
-    contact.tag_links.all().delete() if hasattr(
-        contact, "tag_links"
-    ) else contact.contacttag_set.all().delete()
+    ContactTag.objects.filter(contact=contact).delete()
     assert recall.sweep()["asked"] == 40
 
 
