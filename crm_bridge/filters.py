@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm_bridge import choices
-from crm_bridge.models import Contact, Tag
+from crm_bridge.models import Contact, ContactChange, Tag
 from crm_bridge.models.contact import ContactTag
 from crm_bridge.search import LONGEST_QUERY, Search
 
@@ -53,6 +53,10 @@ def _tags() -> list[tuple[str, str]]:
     return [(name, name) for name in choices.tag_names()]
 
 
+SYNC = (("in_sync", _("in sync")), ("waiting", _("waiting")), ("failing", _("failing")))
+"""A contact with an edit on its way and another one refused is both, waiting and failing."""
+
+
 class ContactFilter(filters.FilterSet):
     q = filters.CharFilter(
         label=_("Search"),
@@ -78,6 +82,7 @@ class ContactFilter(filters.FilterSet):
     state = filters.ChoiceFilter(
         label=_("State"), choices=Contact.State.choices[1:], empty_label=Contact.State.LIVE.label
     )
+    sync = filters.ChoiceFilter(label=_("Sync"), choices=SYNC, method="in_sync_state", empty_label=_("any"))
     since = filters.DateFilter(
         label=_("Updated since"),
         method="updated_since",
@@ -117,7 +122,7 @@ class ContactFilter(filters.FilterSet):
     def walkable(self) -> QuerySet[Contact]:
         """The filtered set where one index gives it in list order, else all of the state."""
         active = {name for name, value in self._cleaned.items() if value} - {"q", "state", "since"}
-        if "tag" in active or len(active) > 1:
+        if active & {"tag", "sync"} or len(active) > 1:
             return Contact.objects.filter(state=self.state_wanted)
         return self.qs
 
@@ -127,6 +132,14 @@ class ContactFilter(filters.FilterSet):
     def updated_since(self, queryset: QuerySet[Contact], name: str, value: Any) -> QuerySet[Contact]:
         midnight = timezone.make_aware(datetime.combine(value, time.min))
         return queryset.filter(touched_at__gte=midnight)
+
+    def in_sync_state(self, queryset: QuerySet[Contact], name: str, value: str) -> QuerySet[Contact]:
+        """Few contacts have an open change: those are looked up, the others walked in list order."""
+        if value == "in_sync":
+            unfinished = ContactChange.objects.filter(contact=OuterRef("pk"), status__in=ContactChange.OPEN)
+            return queryset.filter(~Exists(unfinished))
+        statuses = ContactChange.MOVING if value == "waiting" else ContactChange.FAILING
+        return queryset.filter(pk__in=ContactChange.objects.filter(status__in=statuses).values("contact"))
 
     def with_tags(self, queryset: QuerySet[Contact], name: str, value: list[str]) -> QuerySet[Contact]:
         """Contacts that carry all of the tags."""

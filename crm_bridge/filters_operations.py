@@ -80,9 +80,9 @@ class OutgoingFilter(filters.FilterSet):
     )
     GROUPS = {
         OPEN: ContactChange.OPEN,
-        "failing": (ContactChange.Status.REJECTED, ContactChange.Status.CONFLICT, ContactChange.Status.HELD),
+        "failing": ContactChange.FAILING,
         "stuck": (ContactChange.Status.REJECTED, ContactChange.Status.HELD),
-        "moving": (ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN),
+        "moving": ContactChange.MOVING,
     }
 
     q = ScrapFilter()

@@ -168,7 +168,11 @@ class AbstractOutboxEntry(models.Model):
         HELD = "held", _("held")
         CANCELLED = "cancelled", _("dropped")
 
-    OPEN = (Status.WAITING, Status.SENDING, Status.UNKNOWN, Status.CONFLICT, Status.REJECTED, Status.HELD)
+    MOVING = (Status.WAITING, Status.SENDING, Status.UNKNOWN)
+    """On its way: it goes on by itself."""
+    FAILING = (Status.CONFLICT, Status.REJECTED, Status.HELD)
+    """Stopped: a person has to look."""
+    OPEN = MOVING + FAILING
     """Not finished: the staff value stays in the mirror until one of these is settled."""
     PAYLOAD_VERSION = 1
 

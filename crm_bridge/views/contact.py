@@ -22,7 +22,6 @@ from crm_bridge.validation import EMAIL
 
 RAW = "crm_bridge.export_contact"
 """Whoever may carry contacts out of the house may also read them as the CRM sent them."""
-MOVING = (ContactChange.Status.WAITING, ContactChange.Status.SENDING, ContactChange.Status.UNKNOWN)
 TIMELINE_PAGE = 30
 SAME_PHONE = 10
 
@@ -123,7 +122,7 @@ def receipt_context(contact: Any) -> dict[str, Any]:
     return {
         "receipt": receipt,
         "receipt_fields": ", ".join(field_label(name) for name in receipt.change.new) if receipt else "",
-        "busy": receipt is not None and str(receipt.state) in MOVING,
+        "busy": receipt is not None and str(receipt.state) in ContactChange.MOVING,
         "state": state_words(contact.state, contact.change),
     }
 

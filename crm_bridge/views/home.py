@@ -28,8 +28,6 @@ from crm_bridge.services import waiting
 from crm_bridge.views.runs import progress
 
 Status = ContactChange.Status
-MOVING = (Status.WAITING, Status.SENDING, Status.UNKNOWN)
-FAILING = (Status.REJECTED, Status.CONFLICT, Status.HELD)
 DAYS = 14
 KEEP_SECONDS = 15
 CONTACTS = "admin:crm_bridge_contact_changelist"
@@ -141,24 +139,19 @@ def card(connection: Connection, user: Any) -> dict[str, Any]:
     """One connection's health in four numbers, each with the address of its rows."""
     numbers = _numbers(connection.pk)
     may = user.has_perm
-    mine = "" if may("crm_bridge.view_all_contactchange") else user.pk
     health = getattr(connection, "health", None)
     streams: list[StreamState] = list(connection.streams.all())
     pulled = max((row.last_ok_at for row in streams if row.last_ok_at), default=None)
     return {
         "connection": connection,
         "numbers": [
+            _number(connection, _("in sync"), numbers["in_sync"], "in_sync"),
+            _number(connection, _("waiting"), numbers["waiting"], "waiting"),
+            _number(connection, _("failing"), numbers["failing"], "failing", "bad"),
             {
-                "value": numbers["in_sync"],
-                "label": _("in sync"),
-                "url": link(CONTACTS, connection=connection.pk),
-            },
-            _number(connection, _("waiting"), numbers["moving"], "moving", may, mine),
-            _number(connection, _("failing"), numbers["failing"], "failing", may, mine, "bad"),
-            {
-                "value": numbers["excluded"],
+                "value": numbers["unreadable"],
                 "label": _("unreadable"),
-                "tone": "warn" if numbers["excluded"] else "",
+                "tone": "warn" if numbers["unreadable"] else "",
                 "url": link("crm:unreadable", connection=connection.pk, settled="false")
                 if may("crm_bridge.view_quarantine")
                 else "",
@@ -173,33 +166,30 @@ def card(connection: Connection, user: Any) -> dict[str, Any]:
     }
 
 
-def _number(
-    connection: Connection, label: str, value: int, state: str, may: Any, mine: Any, tone: str = ""
-) -> dict[str, Any]:
-    sees_all = not mine
-    address = link("crm:outgoing", connection=connection.pk, status=state)
-    allowed = sees_all and may("crm_bridge.view_contactchange")
-    return {"value": value, "label": label, "url": address if allowed else "", "tone": tone if value else ""}
+def _number(connection: Connection, label: str, value: int, sync: str, tone: str = "") -> dict[str, Any]:
+    address = link(CONTACTS, connection=connection.pk, sync=sync)
+    return {"value": value, "label": label, "url": address, "tone": tone if value else ""}
 
 
 def _numbers(connection_id: int) -> dict[str, int]:
+    """Live contacts by what has become of their edits, as the contact list filters them.
+
+    Counted from the changes: there are few of them, and contacts may be a million.
+    """
     key = f"home:numbers:{connection_id}"
     numbers = cache.get(key)
     if numbers is None:
-        open_changes = ContactChange.objects.filter(connection=connection_id, status__in=ContactChange.OPEN)
-        counts = open_changes.aggregate(
-            moving=Count("pk", filter=Q(status__in=MOVING)),
-            failing=Count("pk", filter=Q(status__in=FAILING)),
-            contacts=Count("contact", filter=Q(contact__state=Contact.State.LIVE), distinct=True),
+        changes = ContactChange.objects.filter(
+            contact__connection=connection_id, contact__state=Contact.State.LIVE
+        )
+        counts = changes.filter(status__in=ContactChange.OPEN).aggregate(
+            waiting=Count("contact", filter=Q(status__in=ContactChange.MOVING), distinct=True),
+            failing=Count("contact", filter=Q(status__in=ContactChange.FAILING), distinct=True),
+            unfinished=Count("contact", distinct=True),
         )
         live = Contact.objects.live().filter(connection=connection_id).order_by().count()
         unreadable = Quarantine.objects.filter(connection=connection_id, resolved_at__isnull=True).count()
-        numbers = {
-            "in_sync": live - counts["contacts"],
-            "moving": counts["moving"],
-            "failing": counts["failing"],
-            "excluded": unreadable,
-        }
+        numbers = {"in_sync": live - counts.pop("unfinished"), **counts, "unreadable": unreadable}
         cache.set(key, numbers, KEEP_SECONDS)
     return numbers
 

@@ -143,10 +143,10 @@ def test_the_columns_form_does_not_lead_elsewhere(sales):
 
 
 def test_the_state_says_what_is_on_its_way(sales, an):
-    assert "in sync" in text(sales.get(LIST))
+    assert "in sync</span>" in text(sales.get(LIST))
     service.edit(contact=an, changes={"stage": "Won"}, by=factories.user("Sales"))
     shown = text(sales.get(LIST))
-    assert "in sync" not in shown
+    assert "in sync</span>" not in shown
     assert ">waiting<" in shown
 
 

@@ -122,7 +122,7 @@ def test_changes_of_a_paused_connection_are_not_blamed_on_the_worker(crm: Connec
     assert "are not being sent" not in text(login("Managers").get("/"))
 
 
-def test_each_number_of_a_card_counts_its_rows(crm: Connection) -> None:
+def test_each_number_of_a_card_counts_exactly_the_rows_behind_it(crm: Connection) -> None:
     for status in (
         Status.WAITING,
         Status.SENDING,
@@ -132,16 +132,48 @@ def test_each_number_of_a_card_counts_its_rows(crm: Connection) -> None:
         Status.DONE,
     ):
         change(factories.contact(crm), status=status)
-    Quarantine.objects.create(connection=crm, stream="contacts", fingerprint="1", reason="x")
-    factories.contact(crm, state="trashed")
+    both = factories.contact(crm)
+    change(both, status=Status.WAITING)
+    change(both, status=Status.REJECTED)
+    twice = factories.contact(crm)
+    change(twice, status=Status.REJECTED)
+    change(twice, status=Status.HELD)
+    factories.contact(crm)
+    change(factories.contact(crm, state="trashed"), status=Status.REJECTED)
+    other = factories.connection()
+    change(factories.contact(other), status=Status.WAITING)
+    factories.contact(other)
+    for connection, resolved in ((crm, None), (crm, timezone.now()), (other, None)):
+        Quarantine.objects.create(
+            connection=connection,
+            stream="contacts",
+            fingerprint=str(resolved),
+            reason="x",
+            resolved_at=resolved,
+        )
     client = login("Admins")
-    numbers = {item["label"]: item for item in client.get("/").context["cards"][0]["numbers"]}
+    cards = {card["connection"].pk: card for card in client.get("/").context["cards"]}
+    numbers = {item["label"]: item for item in cards[crm.pk]["numbers"]}
     assert {label: item["value"] for label, item in numbers.items()} == {
-        "in sync": 1, "waiting": 2, "failing": 3, "unreadable": 1,
+        "in sync": 2, "waiting": 3, "failing": 5, "unreadable": 1,
     }  # fmt: skip
-    for label in ("waiting", "failing", "unreadable"):
-        listed = client.get(numbers[label]["url"]).context["page"].paginator.count
-        assert listed == numbers[label]["value"], label
+    for label in ("in sync", "waiting", "failing"):
+        listed = client.get(f"{numbers[label]['url']}&exact=1").context
+        assert listed["count"].number == len(listed["page"].ids) == numbers[label]["value"], label
+    listed = client.get(numbers["unreadable"]["url"]).context
+    assert listed["page"].paginator.count == numbers["unreadable"]["value"]
+
+
+def test_the_sync_filter_joins_the_others_and_the_search(crm: Connection) -> None:
+    refused = factories.contact(crm, values={"name": "Trần An", "stage": "Hot"})
+    change(refused, status=Status.REJECTED)
+    change(factories.contact(crm, values={"name": "Lê Bình", "stage": "Hot"}), status=Status.REJECTED)
+    factories.contact(crm, values={"name": "Trần An", "stage": "Hot"})
+    client, address = login("Sales"), reverse("admin:crm_bridge_contact_changelist")
+    for query in ({"q": "tran an"}, {"q": "tran an", "stage": "Hot"}):
+        answer = client.get(address, {**query, "sync": "failing", "connection": crm.pk})
+        assert answer.context["page"].ids == [refused.pk]
+        assert {pill["value"] for pill in answer.context["pills"]} >= {"failing"}
 
 
 def test_the_chart_has_its_numbers_as_a_table_too(crm: Connection) -> None:
