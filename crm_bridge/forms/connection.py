@@ -128,7 +128,7 @@ def _credential_input(field: CredentialField, stored: str) -> forms.Field:
         )
         if stored:
             ending = f" …{stored[-HINT:]}" if len(stored) >= 4 * HINT else ""
-            help_text = f"{_('Stored')}{ending}. {_('Leave blank to keep it.')} {field.help}"
+            help_text = " ".join([_("Stored") + f"{ending}.", _("Leave blank to keep it."), str(field.help)])
         return forms.CharField(
             label=field.label, required=False, widget=widget, help_text=help_text, strip=True
         )

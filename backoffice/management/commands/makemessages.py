@@ -15,6 +15,10 @@ class Command(makemessages.Command):
         "Collect the words of the product and of unfold, whose wheel has no translations. Needs GNU gettext."
     )
 
+    # A guess that a translator overlooks would say the wrong thing to staff.
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=_g"]
+
     def handle(self, *args: Any, **options: Any) -> None:
         # Without places and dates, so that the file changes only when words do.
         options |= {"no_location": True, "no_obsolete": True}
