@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
-DATABASE_TESTS := tests/backoffice tests/crm_bridge tests/flows
+DATABASE_TESTS := tests/backoffice tests/crm_bridge tests/bot_campaigns tests/flows
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-postgres lint types deploy audit check bench soak lock capabilities messages

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
+from django.utils import translation
 
 from backoffice.remote.auth import forget_process_tokens
 
@@ -14,6 +16,13 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 class NetworkUsed(BaseException):
     """A test tried to leave this machine. Not an Exception: nothing may swallow it."""
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """A page asked for in Vietnamese leaves its language behind in the thread."""
+    yield
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -50,8 +50,8 @@ from tests.sandbox_fixture import SandboxControl
 
 QUICK: dict[str, Any] = {
     "allow_loopback": True,
-    "timeouts": Timeouts(connect=1, read=0.4),
-    "deadline": 1.5,
+    "timeouts": Timeouts(connect=2, read=1.2),
+    "deadline": 3.0,
     "read_attempts": 1,
     "max_bytes": 2_000_000,
 }
