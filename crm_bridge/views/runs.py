@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -12,13 +13,16 @@ from django.utils.translation import gettext_lazy
 
 from backoffice.pages import ListPage, Page
 from crm_bridge.filters_operations import RunFilter
-from crm_bridge.models import Run
+from crm_bridge.models import Contact, Run
 from crm_bridge.services import held_runs
 from crm_bridge.tables.operations import RunTable
 from crm_bridge.views.actions import CrmAction
+from crm_bridge.views.contact import phones_shown
 
 QUIET = timedelta(minutes=2)
 """A run that gave no sign of life for so long has probably lost its worker."""
+
+ABSENT_PAGE = 50
 
 
 class RunList(ListPage):
@@ -64,8 +68,10 @@ class RunPage(Page):
         run = get_object_or_404(Run.objects.select_related("connection", "asked_by"), pk=kwargs["pk"])
         self.title = _("%(crm)s · %(stream)s") % {"crm": run.connection.name, "stream": run.stream}
         held = run.status == Run.Status.HELD
+        sees_contacts = self.request.user.has_perm("crm_bridge.view_contact")
         return super().get_context_data(
             **progress(run),
+            **(self._absent(run) if held and sees_contacts else {}),
             held=held,
             live=run.details.get("held", {}).get("live", 0),
             decision=run.details.get("decision", ""),
@@ -73,6 +79,19 @@ class RunPage(Page):
             may_approve=held and self.request.user.has_perm("crm_bridge.approve_run"),
             **kwargs,
         )
+
+    def _absent(self, run: Run) -> dict[str, Any]:
+        """One page of the contacts that the held walk did not show, as they are here now."""
+        paginator = Paginator(run.details.get("held", {}).get("ids", []), ABSENT_PAGE)
+        page = paginator.get_page(self.request.GET.get("page"))
+        rows = Contact.objects.only("name", "touched_at").prefetch_related("phones")
+        found = rows.in_bulk(list(page.object_list))
+        shown = [found[pk] for pk in page.object_list if pk in found]
+        return {
+            "absent_page": page,
+            "absent_rows": [(contact, phones_shown(contact)) for contact in shown],
+            "absent_known": paginator.count,
+        }
 
 
 class RunProgress(Page):

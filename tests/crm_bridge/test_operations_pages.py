@@ -464,6 +464,33 @@ def test_approving_repeats_the_numbers_and_removes_nothing_itself(held: Run) -> 
     assert "not held" in told(second)
 
 
+def test_a_held_run_names_the_contacts_it_did_not_find(held: Run) -> None:
+    phones = [{"value": "0934890883", "type": ""}]
+    rows = [
+        factories.contact(held.connection, values={"name": f"Vắng {number:03d}", "phones": phones})
+        for number in range(60)
+    ]
+    erased = max(row.pk for row in rows) + 1000
+    held.details["held"]["ids"] = [*(row.pk for row in rows), erased]
+    held.save()
+    client, address = login("Admins"), reverse("crm:run", args=[held.pk])
+    first = text(client.get(address))
+    assert "the first 61 of 412" in first
+    assert "Vắng 000" in first
+    assert "Vắng 050" not in first
+    assert "0934 890 883" in first
+    assert reverse("admin:crm_bridge_contact_change", args=[rows[0].pk]) in first
+    assert "Approve up to 412" in first
+    with CaptureQueriesContext(database) as queries:
+        second = client.get(address, {"page": 2})
+    assert "Vắng 050" in text(second)
+    assert "Vắng 049" not in text(second)
+    assert len(queries) < 20, "not a query per row"
+    assert client.get(address, {"page": "<x>"}).status_code == 200
+    client.post(reverse("crm:run_dismiss", args=[held.pk]))
+    assert "Vắng" not in text(client.get(address))
+
+
 def test_dismissing_keeps_everything(held: Run) -> None:
     client = login("Admins")
     answer = client.post(reverse("crm:run_dismiss", args=[held.pk]), follow=True)
