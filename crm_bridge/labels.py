@@ -2,14 +2,25 @@
 
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from backoffice.templatetags.backoffice import plain
 from crm_bridge.models import Contact, ContactChange, Merge
 from crm_bridge.phones import display, to_e164
 
 WHOLE_RECORD = "*"
+_FURTHER = {
+    "created_by": gettext_lazy("created by"),
+    "last_name": gettext_lazy("last name"),
+    "source_lead": gettext_lazy("source of the lead"),
+    "birth_date_text": gettext_lazy("birth date as written"),
+    "ads_id": gettext_lazy("ad"),
+    "post_id": gettext_lazy("post"),
+    "created_at": gettext_lazy("seen"),
+}
+"""What connectors call values that have no column of their own."""
 
 
 def field_label(name: str) -> str:
@@ -24,6 +35,11 @@ def field_label(name: str) -> str:
     except LookupError:
         label = name
     return label[:1].upper() + label[1:]
+
+
+def further_label(name: str) -> str:
+    """ "created_by" → "Created by"; unknown names lose at least their underscores."""
+    return capfirst(str(_FURTHER.get(name, name.replace("_", " "))))
 
 
 def changed_fields(change: ContactChange) -> list[dict[str, Any]]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
+from django.utils.dateparse import parse_datetime
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import Page
-from crm_bridge.labels import field_label
+from backoffice.templatetags.backoffice import plain
+from crm_bridge.labels import field_label, further_label
 from crm_bridge.models import Contact, ContactChange, ContactPhone
 from crm_bridge.phones import display
 from crm_bridge.services import push
@@ -95,6 +97,8 @@ class ContactPage(OfContact):
             "same_phone": same_phone(self.contact),
             "addresses": addresses_shown(self.contact),
             "social": social_shown(self.contact),
+            "ads": ads_shown(self.contact),
+            "further": [(further_label(name), value) for name, value in (self.contact.extra or {}).items()],
             "aliases": self.contact.aliases.all(),
         }
 
@@ -162,6 +166,26 @@ def social_shown(contact: Contact) -> list[dict[str, str]]:
             url = value if _WEB_ADDRESS.fullmatch(value) else ""
             shown.append({"protocol": str(account.get("protocol") or ""), "value": value, "url": url})
     return shown
+
+
+def ads_shown(contact: Contact) -> list[str]:
+    """The ads a contact came by, each on one line; moments of the CRM as local time."""
+    shown = []
+    for item in contact.ads_history or []:
+        if isinstance(item, dict):
+            parts = [
+                f"{further_label(name)}: {plain(_moment(value))}" for name, value in item.items() if value
+            ]
+            shown.append("; ".join(parts))
+    return [line for line in shown if line]
+
+
+def _moment(value: Any) -> Any:
+    """A canonical moment as such; anything else stays what it is."""
+    try:
+        return (parse_datetime(value) if isinstance(value, str) else None) or value
+    except ValueError:
+        return value
 
 
 def same_phone(contact: Contact) -> list[ContactPhone]:

@@ -142,6 +142,23 @@ def test_the_columns_form_does_not_lead_elsewhere(sales):
     assert response["Location"] == LIST
 
 
+def test_points_ads_and_further_values_are_readable(sales, an):
+    Contact.objects.filter(pk=an.pk).update(
+        score_available=12.0,
+        score_rank=7.5,
+        rank_name="Gold",
+        extra={"created_by": "bot", "some_key": "x"},
+        ads_history=[{"ads_id": "90210", "post_id": "", "created_at": "2026-03-01T20:30:00+00:00"}],
+    )
+    page = text(sales.get(reverse("admin:crm_bridge_contact_change", args=[an.pk])))
+    assert "<dd>12</dd>" in page
+    assert "Gold (7.50)" in page
+    assert "<dt>Created by</dt><dd>bot</dd>" in page
+    assert "<dt>Some key</dt>" in page
+    assert "<li>Ad: 90210; Seen: 2026-03-02 03:30</li>" in page
+    assert "ads_id" not in page
+
+
 def test_the_state_says_what_is_on_its_way(sales, an):
     assert "in sync</span>" in text(sales.get(LIST))
     service.edit(contact=an, changes={"stage": "Won"}, by=factories.user("Sales"))
