@@ -55,7 +55,6 @@ INSTALLED_APPS = [
     "django_tables2",
     "django_filters",
     "django_htmx",
-    "import_export",
     "axes",
     "csp",
     "backoffice",
