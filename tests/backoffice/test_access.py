@@ -208,10 +208,10 @@ class Site:
 
 @pytest.fixture
 def site(db: None, monkeypatch: pytest.MonkeyPatch) -> Site:
-    from crm_bridge.tasks import pull_stream
+    from backoffice.sync import bell
 
     cache.clear()
-    monkeypatch.setattr(pull_stream, "delay", lambda *_args: None)
+    monkeypatch.setattr(bell, "ring", lambda *_ids, on: None)
     return Site()
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from backoffice import audit
+from backoffice.sync import bell
 from crm_bridge.models import Conflict, ConnectionHealth, ContactChange, Merge, Quarantine, Run, Tombstone
 from crm_bridge.services import schedule
 from tests import factories
@@ -189,12 +190,10 @@ def test_selected_changes_go_again_together(visit: Any, crm: Any) -> None:
 def test_sync_now_shows_progress_that_survives_leaving(
     visit: Any, crm: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crm_bridge.tasks import pull_stream
-
-    def start(pk: int, stream: str, _mode: Any, user: int) -> None:
+    def start(_task: str, pk: int, stream: str, _mode: Any, user: int, *, on: str) -> None:
         Run.objects.create(connection_id=pk, stream=stream, mode="complete", asked_by_id=user, expected=100)
 
-    monkeypatch.setattr(pull_stream, "delay", start)
+    monkeypatch.setattr(bell, "ring", start)
     reader = visit("Managers")
     page = reader.open("/")
     page.click("text=Sync now")
