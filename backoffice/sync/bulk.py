@@ -64,6 +64,9 @@ class Bulk(ABC):
         with self.database.cursor() as cursor:
             cursor.execute(statement, parameters)
 
+    def grown(self, table: str) -> None:  # noqa: B027  only one database needs it
+        """Tell the planner that a table holds many more rows than it may know of."""
+
     @abstractmethod
     def one_of(self, column: str) -> str:
         """Condition with one parameter, made by ``many``, however many values it holds."""
@@ -99,6 +102,10 @@ class PostgresBulk(Bulk):
     """COPY, and a temporary table in front of an upsert."""
 
     lock = " FOR UPDATE"
+
+    def grown(self, table: str) -> None:
+        # autovacuum looks once a minute: until then a look-up of a thousand ids reads the whole index
+        self.execute(f"ANALYZE {table}")
 
     def one_of(self, column: str) -> str:
         return f"{column} = ANY(%s)"

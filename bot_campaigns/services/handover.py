@@ -371,7 +371,8 @@ class _HandOver:
                     "reported_at": timezone.now() if there.status is not None else None,
                 },
             )
-            row.phonebooks.add(self.launch.phonebook)
+            if self.launch.phonebook is not None:
+                row.phonebooks.add(self.launch.phonebook)
             self.save(campaign=row)
 
     def _draft(self) -> CampaignDraft:
@@ -382,6 +383,16 @@ class _HandOver:
         if not plan.vendor_zone:
             raise Held(_("The zone of the vendor's daily window is not confirmed."))
         first, last = dialling_days(plan, rules, now)
+        gateway, template = launch.gateway, launch.template
+        if (
+            gateway is None
+            or template is None
+            or launch.daily_start is None
+            or launch.daily_stop is None
+            or launch.starts_at is None
+            or launch.expires_at is None
+        ):
+            raise ValueError("form_errors lets no incomplete form pass")
         try:
             opens, closes = vendor_hours(
                 launch.daily_start, launch.daily_stop,
@@ -392,8 +403,8 @@ class _HandOver:
         return CampaignDraft(
             name=full_name(launch),
             phonebook_ids=(self._book,),
-            gateway_id=launch.gateway.remote_id or "",
-            survey_template_id=launch.template.remote_id or "",
+            gateway_id=gateway.remote_id or "",
+            survey_template_id=template.remote_id or "",
             frequency=launch.frequency,
             starts_at=launch.starts_at,
             expires_at=launch.expires_at,
@@ -414,7 +425,10 @@ class _HandOver:
             self.save(handed_over=counts["handed"])
             self.leave(status=Status.READY)
             audit.record("launch.handed_over", launch, by=None, summary=launch.name, **counts)
-            Campaign.objects.filter(pk=launch.campaign_id, total__isnull=True).update(total=counts["handed"])
+            if launch.campaign is not None:
+                Campaign.objects.filter(pk=launch.campaign.pk, total__isnull=True).update(
+                    total=counts["handed"]
+                )
             soon = launch.confirmed_at and timezone.now() - launch.confirmed_at < commands.START_WITHIN
             if not launch.proof.get("start") or launch.campaign is None:
                 return

@@ -23,6 +23,8 @@ from crm_bridge.services.rows import write_values
 LIVE = Contact.State.LIVE
 CLOCKS_APART = timedelta(seconds=60)
 """A page asked for that shortly after a change was settled may still show the value before."""
+FIRST_NEWS = 1000
+"""New contacts in one pull after which the planner is told of them, then at each doubling."""
 
 
 def drop_marks(contact: Contact) -> None:
@@ -55,6 +57,7 @@ class ContactSink:
     def __init__(self, connection: Connection, bulk: Bulk) -> None:
         self.connection, self._bulk = connection, bulk
         self._rows = ContactRows(connection.pk, bulk)
+        self._created, self._tell_planner_at = 0, FIRST_NEWS
 
     # --- before the transaction ------------------------------------------------------------
 
@@ -115,6 +118,10 @@ class ContactSink:
         self._rows.write(rows, ids)
         applied.created += len(rows) - len(ids)
         applied.changed += len(ids)
+        self._created += applied.created
+        if self._created >= self._tell_planner_at:
+            self._tell_planner_at = 2 * self._created
+            self._bulk.grown(CONTACT)
         return applied
 
     def _lock(self, keys: Sequence[str]) -> dict[str, _Found]:

@@ -23,7 +23,5 @@ def test_composed_and_decomposed_text_fold_alike():
 
 
 def test_search_text_holds_name_digits_and_addresses():
-    text = search_text(
-        "Lý Công Yên", [("0934 890 883", "+84934890883"), ("máy 12", "")], ["Yen@Example.com"]
-    )
+    text = search_text("Lý Công Yên", [("0934 890 883", "+84934890883"), ("máy 12", "")], ["Yen@Example.com"])
     assert text == "ly cong yen\n84934890883\n12\nyen@example.com"
