@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from cryptography.fernet import InvalidToken
 from django.conf import settings
-from django.utils import timezone
 
-from backoffice.remote.errors import ConnectionBroken, RemoteError
+from backoffice.remote.errors import ConnectionBroken
+from backoffice.sync.connecting import credentials_of, note_trouble, note_working
 from backoffice.sync.limits import SharedBreaker, SharedLimiter
 from bot_campaigns.antbot.base import Account
 from bot_campaigns.antbot.connector import AntBotConnector
 from bot_campaigns.models import BotConnection, BotHealth
 
+__all__ = ["connect_to", "note_trouble", "note_working"]
+
 VENDOR = AntBotConnector.kind
-
-
 URGENT_SECONDS = 10.0
 
 
@@ -38,36 +37,8 @@ def connect_to(connection: BotConnection, *, urgent: bool = False) -> AntBotConn
     account = Account(
         label=connection.name,
         base_url=connection.base_url,
-        credentials=_credentials(connection),
+        credentials=credentials_of(connection),
         parallel_requests=max(1, connection.parallel_requests),
         options=connection.measured,
     )
     return AntBotConnector(account, **parts)
-
-
-def _credentials(connection: BotConnection) -> dict[str, str]:
-    try:
-        connection.refresh_from_db(fields=["credentials"])
-    except (InvalidToken, ValueError) as error:
-        raise ConnectionBroken(
-            "its credentials cannot be decrypted with the keys in CREDENTIAL_KEYS; enter them again",
-            connection=connection.name,
-        ) from error
-    if not connection.credentials:
-        raise ConnectionBroken("it has no credentials yet; enter them", connection=connection.name)
-    return dict(connection.credentials)
-
-
-def note_trouble(connection: BotConnection, error: RemoteError) -> None:
-    """Show an error on the connection; wrong credentials or address wait for a person."""
-    columns: dict[str, Any] = {"last_error": str(error)[:300], "last_error_at": timezone.now()}
-    if isinstance(error, ConnectionBroken):
-        columns["needs_attention"] = True
-    BotHealth.objects.update_or_create(connection=connection, defaults=columns)
-
-
-def note_working(connection: BotConnection) -> None:
-    """An answer proved host and credentials: nothing waits for a person any more."""
-    BotHealth.objects.filter(connection=connection, needs_attention=True).update(
-        needs_attention=False, last_error=""
-    )
