@@ -28,7 +28,7 @@ from backoffice.sync.marks import Marks, fingerprint
 from backoffice.sync.models import AbstractRun
 from backoffice.sync.quarantine import Shelf
 
-BATCH = 1000
+BATCH = 500
 """Elements compared and written together."""
 ROWS_AHEAD = 1000
 """Read ahead while a batch is written, as pages in flight or waiting."""
