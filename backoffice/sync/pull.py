@@ -256,7 +256,7 @@ class Pull:
         page = fetch(start)
         took = time.monotonic() - began
         yield page
-        if took < NO_LATENCY:
+        if took < NO_LATENCY:  # one after the other, until the reader has seen the end
             yield from map(fetch, itertools.count(start + 1))
         start += 1
         window = max(self._ahead, 2 * self._parallel) if self._parallel > 1 else 1
