@@ -6,5 +6,6 @@ from django.urls import include, path
 urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("crm_bridge.urls")),
+    path("", include("bot_campaigns.urls")),
     path("", admin.site.urls),
 ]

@@ -8,6 +8,8 @@ class BotCampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bot_campaigns import accounts
+        from backoffice.roles import register
+        from bot_campaigns import accounts, roles
 
         accounts.register()
+        register(roles.ROLES)

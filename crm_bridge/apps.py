@@ -9,6 +9,7 @@ class CrmBridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from backoffice.roles import after_migrate, register
         from crm_bridge import (
             accounts,
             checks,  # noqa: F401  registers the system checks
@@ -17,5 +18,6 @@ class CrmBridgeConfig(AppConfig):
         )
 
         accounts.register()
+        register(roles.ROLES)
         post_migrate.connect(search_index.after_migrate, sender=self, dispatch_uid="contact_search_index")
-        post_migrate.connect(roles.after_migrate, sender=self, dispatch_uid="roles")
+        post_migrate.connect(after_migrate, sender=self, dispatch_uid="roles")

@@ -39,6 +39,7 @@ class BotRun(AbstractRun):
         verbose_name = _("bot run")
         verbose_name_plural = _("bot runs")
         default_permissions = ("view",)
+        permissions = [("approve_botrun", _("Can approve or dismiss a held run of campaigns"))]
         indexes = [
             models.Index(fields=["connection", "stream", "-started_at"], name="bot_run_stream"),
             models.Index(fields=["-started_at"], name="bot_run_started"),

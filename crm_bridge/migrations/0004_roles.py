@@ -1,10 +1,11 @@
 from django.db import migrations
 
-from crm_bridge.roles import ROLES, grant
+from backoffice.roles import grant
+from crm_bridge.roles import ROLES
 
 
 def make_roles(apps, schema_editor):
-    grant(apps, schema_editor.connection.alias)
+    grant(apps, ROLES, schema_editor.connection.alias)
 
 
 def remove_roles(apps, schema_editor):
