@@ -25,9 +25,9 @@ from crm_bridge.connectors.udesk.capabilities import CAPABILITIES, CREDENTIALS, 
 from crm_bridge.connectors.udesk.changes import Inexpressible
 from crm_bridge.connectors.udesk.client import IMPORT_SIZE, UdeskClient
 from crm_bridge.connectors.udesk.definitions import DefinitionsOf
+from crm_bridge.connectors.udesk.lookups import has, spellings, strong_keys
 from crm_bridge.connectors.udesk.payloads import CustomerWire
 from crm_bridge.connectors.udesk.walk import ExportWalk
-from crm_bridge.phones import digits, to_e164
 from crm_bridge.records import (
     Change,
     ContactRecord,
@@ -38,9 +38,6 @@ from crm_bridge.records import (
     Panel,
     PushResult,
 )
-
-#: What a merge names its ends by, the surest first: phones move from hand to hand.
-_STRONG = ("token", "email", "web_token", "sdk_token", "weixin_open_id", "weixin_mini_openid", "cellphone")
 
 
 class UdeskConnector:
@@ -137,13 +134,21 @@ class UdeskConnector:
         """Customers with this e-mail or this phone, in each of its spellings; no dates are known."""
         if not (phone or email):
             raise ValueError("A look-up needs a phone number or an e-mail address.")
-        keys = [("cellphone", text) for text in _spellings(phone)] if phone else [("email", email)]
+        keys = [("cellphone", text) for text in spellings(phone)] if phone else [("email", email)]
         found: dict[Identity, ContactRecord] = {}
         for key in keys:
-            record = self._found(key, lambda each: _has(each, phone, email))
+            record = self._found(key, lambda each: has(each, phone, email))
             if record is not None:
                 found[record.identity] = record
+        if not found:  # a number may be stored with blanks of its own: the keyword search sees through some
+            records = self._search(keys[-1][1])
+            found = {record.identity: record for record in records if has(record, phone, email)}
         return list(found.values())
+
+    def _search(self, words: str) -> list[ContactRecord]:
+        data = self._session.parse(self._client.customers(query=words), operation="search customers")
+        page: RawPage = self._usable(payloads.split_list, data, "search customers")
+        return [self._record(item.raw) for item in page.items]
 
     def _found(self, key: tuple[str, str], fits: Callable[[ContactRecord], bool]) -> ContactRecord | None:
         raw = self._raw(key)
@@ -268,7 +273,7 @@ class UdeskConnector:
         """A key by which merge finds this customer and nobody else, proven by a look-up."""
         wire = self._present(key)
         number = payloads.usable_id(wire.id)
-        for name, content in _keys_of(wire):
+        for name, content in strong_keys(wire):
             held = self._raw((name, content))
             if held is not None and payloads.usable_id(held.get("id")) == number:
                 return name, content
@@ -349,36 +354,3 @@ class UdeskConnector:
             operation=operation,
             status=answer.status,
         )
-
-
-def _keys_of(wire: CustomerWire) -> list[tuple[str, str]]:
-    """Everything merge could name this customer by, the surest first."""
-    held = {
-        "token": [wire.open_api_token],
-        "email": [wire.email],
-        "web_token": [wire.web_token],
-        "sdk_token": [wire.sdk_token],
-        "weixin_open_id": [each.openid for each in wire.weixins],
-        "weixin_mini_openid": [each.openid for each in wire.weixin_minis],
-        "cellphone": [each.content for each in wire.cellphones],
-    }
-    return [(name, text) for name in _STRONG for text in held[name] if text]
-
-
-def _spellings(phone: str) -> list[str]:
-    """The ways one number may be stored: as given, bare, with its country, without it."""
-    bare = digits(phone)
-    spelt = [phone.strip(), bare]
-    for region, code in (("VN", "84"), ("CN", "86")):
-        if e164 := to_e164(phone, region):
-            national = e164.removeprefix(f"+{code}")
-            spelt += [e164, f"0{national}" if code == "84" else national]
-            break
-    return list(dict.fromkeys(text for text in spelt if text))
-
-
-def _has(record: ContactRecord, phone: str, email: str) -> bool:
-    if phone:
-        held = {digits(each.value)[-9:] or each.value for each in record.phones}
-        return (digits(phone)[-9:] or phone.strip()) in held
-    return email.strip().casefold() in {each.value.casefold() for each in record.emails}
