@@ -17,7 +17,7 @@ from crm_bridge.services import pull as pulling
 from tests import factories
 from tests.sandbox_fixture import SandboxControl
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Status = Run.Status
 EMAIL, TOKEN = "admin+api@sandbox.example.com", "sandbox-udesk-token"
 
