@@ -263,6 +263,8 @@ class PushResult:
 
     identity: Identity | None = None
     words: str = ""
+    record: ContactRecord | None = None
+    """The contact as it was read back to prove the identity, where that was done already."""
 
 
 # --- canonical field values --------------------------------------------------------------

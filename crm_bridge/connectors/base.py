@@ -137,6 +137,8 @@ class Capabilities:
     custom_field_definitions: bool = False
     code_readable: bool = False
     """``get_by_code`` finds a record by our own code, and proves that there is none."""
+    resumable: bool = True
+    """A walk that was stopped can go on where it was; else its positions die, and it starts again."""
     panels: tuple[PanelSpec, ...] = ()
     features: tuple[Feature, ...] = ()
     contacts_every: int = 120
