@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backoffice.connections import addresses
+
 register = template.Library()
 NEVER = mark_safe('<span class="bo-quiet">–</span>')
 
@@ -129,3 +131,21 @@ def page_url(context: template.Context, number: int) -> str:
     query = context["request"].GET.copy()
     query["page"] = str(number)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def row_url(row: Any, name: str, *args: Any) -> str:
+    """Address of the page ``name`` of the row's own app."""
+    return addresses.address_of(row, name, *args)
+
+
+@register.simple_tag(takes_context=True)
+def may(context: template.Context, action: str, row: Any) -> bool:
+    """Whether the visitor may do this to rows like that one."""
+    return addresses.may(context["request"].user, action, row)
+
+
+@register.filter
+def kind_of(row: Any) -> str:
+    """The model's name, for ids that are unique on a page."""
+    return str(row._meta.model_name)
