@@ -48,7 +48,7 @@ class ConnectionAdmin(ShellAdmin):
         """Make the stream rows of a connection."""
         raise NotImplementedError
 
-    list_display = ("name", "system", "base_url", "condition", "last_answer")
+    list_display: Any = ("name", "system", "base_url", "condition", "last_answer")
     list_per_page = 100
     search_fields = ("name",)
     change_form_before_template = "backoffice/connections/form_before.html"

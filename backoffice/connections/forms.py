@@ -37,6 +37,9 @@ class ConnectionForm(forms.ModelForm):
 
     vendors: Vendors
 
+    elsewhere = False
+    """After cleaning: the address leads to another host than before."""
+
     base_url = forms.CharField(max_length=300, label=gettext_lazy("Base URL"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -99,7 +102,8 @@ class ConnectionForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         address = data.get("base_url")
-        kept = {} if address and self.leads_elsewhere(address) else self.stored()
+        self.elsewhere = bool(address and self.leads_elsewhere(address))
+        kept = {} if self.elsewhere else self.stored()
         for field in self.connector.credential_fields:
             name = PREFIX + field.name
             value = (data.get(name) or "").strip() or kept.get(field.name, "")
