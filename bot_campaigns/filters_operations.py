@@ -17,6 +17,11 @@ def _connection() -> filters.ModelChoiceFilter:
     )
 
 
+def _day(lookup: str, label: Any) -> filters.DateFilter:
+    widget = forms.DateInput(attrs={"type": "date"})
+    return filters.DateFilter(field_name="created_at", lookup_expr=lookup, label=label, widget=widget)
+
+
 class _CampaignOfIncidents(filters.ModelChoiceFilter):
     """Only campaigns that have an incident: the others would find nothing."""
 
@@ -33,15 +38,12 @@ class IncidentFilter(filters.FilterSet):
     kind = filters.ChoiceFilter(choices=Incident.Kind.choices, label=_("Rule"), empty_label=_("All"))
     campaign = _CampaignOfIncidents(label=_("Campaign"), empty_label=_("All"))
     connection = _connection()
-    found = filters.DateFromToRangeFilter(
-        field_name="created_at",
-        label=_("Found between"),
-        widget=filters.widgets.RangeWidget(attrs={"type": "date"}),
-    )
+    since = _day("date__gte", _("Found from"))
+    until = _day("date__lte", _("Found until"))
 
     class Meta:
         model = Incident
-        fields = ("state", "kind", "campaign", "connection", "found")
+        fields = ("state", "kind", "campaign", "connection", "since", "until")
 
     def in_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(closed_at__isnull=value == "open")

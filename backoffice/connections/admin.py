@@ -51,7 +51,7 @@ class ConnectionAdmin(ShellAdmin):
     list_display: Any = ("name", "system", "base_url", "condition", "last_answer")
     list_per_page = 100
     search_fields = ("name",)
-    change_form_before_template = "backoffice/connections/form_before.html"
+    change_form_before_template: Any = "backoffice/connections/form_before.html"
     change_form_after_template = "backoffice/connections/form_after.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

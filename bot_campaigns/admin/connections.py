@@ -33,7 +33,8 @@ class BotConnectionAdmin(shared.ConnectionAdmin):
     vendors = vendors
     inlines = (BotStreamInline,)
     list_display = ("name", "system", "base_url", "condition", "vendor_clock", "last_answer")
-    change_form_before_template = "bot_campaigns/connections_before.html"
+    change_form_before_template = None
+    change_form_outer_before_template = "bot_campaigns/connections_before.html"  # it holds forms of its own
 
     def abilities(self, capabilities: Any) -> list[dict[str, Any]]:
         return vendors.capability_rows(capabilities)

@@ -38,5 +38,8 @@ class IncidentTable(ListTable):
             return badge("attention", _now("open"))
         return badge("settled", _now("closed"), title=record.close_reason)
 
+    def render_campaign(self, value: str) -> str:
+        return format_html("<span>{}</span>", value)
+
     def render_summary(self, value: str, record: Incident) -> str:
         return format_html('<a href="{}">{}</a>', self.row_url(record), value)

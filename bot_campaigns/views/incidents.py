@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy, ngettext
 
 from backoffice.pages import Action, ListPage, Page
@@ -38,7 +39,7 @@ class IncidentPage(Page):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = Incident.objects.select_related("connection", "campaign", "call__contact")
         incident = get_object_or_404(rows.defer("connection__credentials"), pk=kwargs["pk"])
-        self.title = incident.get_kind_display()
+        self.title = capfirst(incident.get_kind_display())
         campaign = incident.campaign
         return super().get_context_data(
             incident=incident,

@@ -486,7 +486,8 @@ def test_incidents_are_filtered(night: Incident) -> None:
         ({"state": "closed"}, 1),
         ({"kind": "twice"}, 0),
         ({"campaign": night.campaign_id}, 2),
-        ({"found_min": "2030-01-01"}, 0),
+        ({"since": "2030-01-01"}, 0),
+        ({"until": "2030-01-01"}, 2),
         ({"connection": night.connection_id}, 2),
     ):
         assert client.get(address, query).context["page"].paginator.count == found, query
