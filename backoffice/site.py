@@ -29,7 +29,7 @@ class Entry:
 
 
 WAITING = "crm_bridge.services.waiting."
-BOT_WAITING = "bot_campaigns.services.waiting."
+BOT_TROUBLES = "bot_campaigns.services.troubles."
 
 MENU: list[tuple[Any, list[Entry]]] = [
     ("", [Entry(_("Home"), "home", "admin:index")]),
@@ -48,7 +48,7 @@ MENU: list[tuple[Any, list[Entry]]] = [
         [
             Entry(
                 _("Incidents"), "crisis_alert", "bot:incidents", "bot_campaigns.view_incident",
-                BOT_WAITING + "incidents", urgent=True,
+                BOT_TROUBLES + "incidents", urgent=True,
             ),
         ],
     ),
@@ -78,15 +78,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
                 "crm_bridge.view_connection", WAITING + "troubled_connections", urgent=True,
             ),
             Entry(
-                _("Bot runs"), "robot_2", "bot:runs", "bot_campaigns.view_botrun", BOT_WAITING + "held_runs"
+                _("Bot runs"), "robot_2", "bot:runs", "bot_campaigns.view_botrun", BOT_TROUBLES + "held_runs"
             ),
             Entry(
                 _("Bot connections"), "smart_toy", "admin:bot_campaigns_botconnection_changelist",
-                "bot_campaigns.view_botconnection", BOT_WAITING + "connections", urgent=True,
+                "bot_campaigns.view_botconnection", BOT_TROUBLES + "connections", urgent=True,
             ),
             Entry(
                 _("Unreadable bot records"), "report", "bot:unreadable", "bot_campaigns.view_botquarantine",
-                BOT_WAITING + "unreadable",
+                BOT_TROUBLES + "unreadable",
             ),
             Entry(_("Calling rules"), "gavel", "bot:rules", "bot_campaigns.view_callingrules"),
         ],

@@ -23,7 +23,7 @@ from bot_campaigns.models import (
     Incident,
 )
 from bot_campaigns.records import ReportedStatus
-from bot_campaigns.services import connecting, waiting
+from bot_campaigns.services import connecting, troubles
 from bot_campaigns.services.streams import STREAMS
 
 PULL = "bot_campaigns.tasks.pull_stream"
@@ -130,19 +130,19 @@ def attention(user: Any) -> list[dict[str, Any]]:
     def tell(text: str, url: str, detail: str = "", *, grave: bool = False) -> None:
         found.append({"text": text, "url": url, "detail": detail, "grave": grave})
 
-    if user.has_perm("bot_campaigns.view_incident") and (count := waiting.incidents(user)):
+    if user.has_perm("bot_campaigns.view_incident") and (count := troubles.incidents(user)):
         words = ngettext("%d open incident", "%d open incidents", count) % count
         detail = _("Calls or campaigns against the calling rules. Look into each and close it with a reason.")
         tell(words, link("bot:incidents", state="open"), detail, grave=True)
     if user.has_perm("bot_campaigns.view_botconnection"):
-        for health in waiting.troubled().select_related("connection"):
+        for health in troubles.troubled().select_related("connection"):
             words = (
                 _("%s needs attention: it is not pulled and nothing starts until its settings are corrected.")
                 if health.needs_attention
                 else _("%s does not answer well: requests to it are paused for a while.")
             )
             tell(words % health.connection, form_of(health.connection), health.last_error, grave=True)
-        for connection in waiting.unconfirmed().defer("credentials"):
+        for connection in troubles.unconfirmed().defer("credentials"):
             tell(
                 _("Nothing can be launched from %s: its clock is not confirmed.") % connection,
                 link("bot:vendor_clock", connection.pk),
@@ -157,7 +157,7 @@ def attention(user: Any) -> list[dict[str, Any]]:
                 link("bot:run", run.pk),
                 _("Nothing was changed. Approve or dismiss it."),
             )
-    if user.has_perm("bot_campaigns.view_botquarantine") and (count := waiting.unreadable(user)):
+    if user.has_perm("bot_campaigns.view_botquarantine") and (count := troubles.unreadable(user)):
         words = ngettext("%d bot record could not be read", "%d bot records could not be read", count) % count
         tell(words, link("bot:unreadable", settled="false"))
     return found

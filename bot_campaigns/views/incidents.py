@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy, ngettext
 
 from backoffice.pages import Action, ListPage, Page
-from bot_campaigns.filters_operations import IncidentFilter
+from bot_campaigns.filters.operations import IncidentFilter
 from bot_campaigns.models import Incident
 from bot_campaigns.records import ReportedStatus, status_label
 from bot_campaigns.services import incidents, preflight

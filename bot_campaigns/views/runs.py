@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy
 
 from backoffice.connections import runs
 from backoffice.sync import bell
-from bot_campaigns.filters_operations import RunFilter
+from bot_campaigns.filters.operations import RunFilter
 from bot_campaigns.models import BotRun
 from bot_campaigns.tables.operations import RunTable
 from bot_campaigns.views.connections import PULL

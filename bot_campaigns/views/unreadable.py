@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from backoffice.connections import unreadable
-from bot_campaigns.filters_operations import UnreadableFilter
+from bot_campaigns.filters.operations import UnreadableFilter
 from bot_campaigns.models import BotQuarantine
 from bot_campaigns.tables.operations import UnreadableTable
 

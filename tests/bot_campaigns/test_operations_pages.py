@@ -26,7 +26,7 @@ from bot_campaigns.models import (
     Incident,
 )
 from bot_campaigns.profiles import FIELDS, PROFILES
-from bot_campaigns.services import calling_rules, incidents, preflight, pull, vendor_clock, waiting, watch
+from bot_campaigns.services import calling_rules, incidents, preflight, pull, troubles, vendor_clock, watch
 from bot_campaigns.services.streams import STREAMS
 from bot_campaigns.views import connections
 from tests import factories
@@ -502,7 +502,7 @@ def test_badges_count_what_is_open(night: Incident, bot: BotConnection) -> None:
     boss = factories.user("Admins")
     assert [
         count(boss)
-        for count in (waiting.incidents, waiting.connections, waiting.held_runs, waiting.unreadable)
+        for count in (troubles.incidents, troubles.connections, troubles.held_runs, troubles.unreadable)
     ] == [2, 2, 1, 1]
     page = text(login("Admins").get(reverse("bot:incidents")))
     assert "Incidents" in page
@@ -629,3 +629,20 @@ def test_a_card_counts_what_its_links_open(night: Incident, bot: BotConnection) 
     assert {number["url"] for number in connections.cards(factories.user("Managers"))[0]["numbers"][3:]} == {
         ""
     }
+
+
+def test_the_part_of_home_is_a_template_and_its_cards(bot: BotConnection, rf: Any) -> None:
+    from django.template.loader import render_to_string
+
+    request = rf.get("/")
+    request.user = factories.user("Managers")
+    shown = render_to_string(
+        "bot_campaigns/home_connections.html", {"cards": connections.cards(request.user)}, request
+    )
+    assert reverse("bot:connection_sync", args=[bot.pk]) in shown
+    assert reverse("bot:incidents") in shown
+    assert reverse(CHANGE, args=[bot.pk]) not in shown, "managers may not open its form"
+    empty = render_to_string(
+        "bot_campaigns/home_connections.html", {"cards": [], "may_connect": True}, request
+    )
+    assert reverse(ADD) in empty

@@ -1,4 +1,4 @@
-"""How much work about campaigns waits for a person: the badges of the menu and Home."""
+"""What about the bots needs a person, counted: the badges of the menu and Home."""
 
 from typing import Any
 
