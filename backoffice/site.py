@@ -29,6 +29,7 @@ class Entry:
 
 
 WAITING = "crm_bridge.services.waiting."
+BOT_TROUBLES = "bot_campaigns.services.troubles."
 
 MENU: list[tuple[Any, list[Entry]]] = [
     ("", [Entry(_("Home"), "home", "admin:index")]),
@@ -40,6 +41,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
             ),
             Entry(_("Trash"), "delete", "crm:trash", "crm_bridge.view_tombstone"),
             Entry(_("Merges"), "call_merge", "crm:merges", "crm_bridge.view_merge", WAITING + "merges"),
+        ],
+    ),
+    (
+        _("Campaigns"),
+        [
+            Entry(
+                _("Incidents"), "crisis_alert", "bot:incidents", "bot_campaigns.view_incident",
+                BOT_TROUBLES + "incidents", urgent=True,
+            ),
         ],
     ),
     (
@@ -67,6 +77,18 @@ MENU: list[tuple[Any, list[Entry]]] = [
                 _("Connections"), "hub", "admin:crm_bridge_connection_changelist",
                 "crm_bridge.view_connection", WAITING + "troubled_connections", urgent=True,
             ),
+            Entry(
+                _("Bot runs"), "robot_2", "bot:runs", "bot_campaigns.view_botrun", BOT_TROUBLES + "held_runs"
+            ),
+            Entry(
+                _("Bot connections"), "smart_toy", "admin:bot_campaigns_botconnection_changelist",
+                "bot_campaigns.view_botconnection", BOT_TROUBLES + "connections", urgent=True,
+            ),
+            Entry(
+                _("Unreadable bot records"), "report", "bot:unreadable", "bot_campaigns.view_botquarantine",
+                BOT_TROUBLES + "unreadable",
+            ),
+            Entry(_("Calling rules"), "gavel", "bot:rules", "bot_campaigns.view_callingrules"),
         ],
     ),
     (
