@@ -31,7 +31,7 @@ from bot_campaigns.models import (
     ReminderChoice,
     SealedSurvey,
 )
-from bot_campaigns.services import changes, preflight, suppression
+from bot_campaigns.services import changes, suppression
 from bot_campaigns.services.changes import Refused
 from bot_campaigns.services.handover import as_dialled
 from bot_campaigns.services.verdicts import consenting, contact_verdicts, last_called, since_words
@@ -112,6 +112,11 @@ def make_setting(
     return change
 
 
+def rules_for(connection: BotConnection) -> CallingRules:
+    """The calling rules of a connection, the strict ones where nobody has made any; writes nothing."""
+    return CallingRules.objects.filter(connection=connection).first() or CallingRules(connection=connection)
+
+
 # --- what forbids one --------------------------------------------------------------------
 
 
@@ -124,7 +129,7 @@ def problems(
     but: Alarm | None = None,
 ) -> list[tuple[str, str]]:
     """(field, words): everything that forbids ringing this number at that moment."""
-    rules = preflight.rules_of(connection)
+    rules = rules_for(connection)
     found: list[tuple[str, str]] = []
     if not e164 or suppression.canonical(e164) != e164:
         return [("number", _("This is not a valid phone number."))]
