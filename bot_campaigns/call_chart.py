@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Count, QuerySet, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -57,24 +57,46 @@ class Chart:
         ]
 
 
-def chart(calls: "QuerySet[Call]", since: date | None, until: date | None) -> Chart:
-    """The filtered calls in bars. Without a period: the fortnight up to the newest of them."""
+def chart(calls: "QuerySet[Call]", since: date | None, until: date | None, *, narrowed: bool = True) -> Chart:
+    """The filtered calls in bars. Without a period: the fortnight up to the newest of them.
+
+    ``narrowed`` False says that nothing but time is filtered: each outcome is
+    then counted in its own index, however many calls there are.
+    """
     if until is None:
-        newest = calls.exclude(started_at=None).values_list("started_at", flat=True).first()
+        newest = _newest(calls)
         last = timezone.localtime(newest).date() if newest else timezone.localdate()
         until = max(last, since) if since else last
     since = since or until - timedelta(days=DEFAULT_DAYS - 1)
     if since > until:
         return Chart([], "", 0)
     bars, unit = _bars(since, until)
-    whens = [When(started_at__lt=bar.end, then=Value(number)) for number, bar in enumerate(bars)]
-    rows = calls.order_by().filter(started_at__gte=bars[0].start, started_at__lt=bars[-1].end)
-    counted = rows.annotate(bar=Case(*whens, output_field=IntegerField())).values_list("bar", "disposition")
-    for number, disposition, count in counted.annotate(n=Count("pk")):
+    calls = calls.order_by()
+    if not narrowed:
+        calls = calls.filter(disposition__in=[*outcomes.values_now("disposition"), ""])
+    for number, disposition, count in _counted(calls, bars):
         group = outcomes.group_of(disposition)
         counts = bars[number].counts
         counts[group] = counts.get(group, 0) + count
     return Chart(bars, unit, max((bar.total for bar in bars), default=0))
+
+
+def _counted(calls: "QuerySet[Call]", bars: list[Bar]) -> "QuerySet[Any]":
+    """(bar, disposition, how many): each bar is a range of the index, all of them one question."""
+    ranges = [
+        calls.filter(started_at__gte=bar.start, started_at__lt=bar.end)
+        .annotate(bar=Value(number))
+        .values_list("bar", "disposition")
+        .annotate(n=Count("pk"))
+        for number, bar in enumerate(bars)
+    ]
+    return ranges[0].union(*ranges[1:], all=True)
+
+
+def _newest(calls: "QuerySet[Call]") -> datetime | None:
+    started = calls.values_list("started_at", flat=True)
+    # where a call without a start comes first, it has to be left out; else that only costs
+    return started.first() or started.exclude(started_at=None).first()
 
 
 def _bars(since: date, until: date) -> tuple[list[Bar], str]:

@@ -76,24 +76,28 @@ def _notices(contact: Contact, request: Any) -> parts.Fragment | None:
 def _buttons(contact: Contact, request: Any) -> parts.Fragment | None:
     user = request.user
     numbers = reminders.numbers_of(contact)
+    silent = suppression.suppressed(numbers)
+    free = [each for each in numbers if each not in silent]
     return parts.Fragment(
         "bot_campaigns/contact_buttons.html",
         {
             "remind": reverse("bot:reminder_new", args=[contact.pk])
             if user.has_perm("bot_campaigns.add_alarm")
             else "",
-            "why_not": _why_no_reminder(contact, numbers),
-            "suppress": _suppress_address(contact, numbers)
-            if numbers and user.has_perm("bot_campaigns.add_suppression")
+            "why_not": _why_no_reminder(contact, numbers, free),
+            "suppress": _suppress_address(contact, free)
+            if free and user.has_perm("bot_campaigns.add_suppression")
             else "",
         },
     )
 
 
-def _why_no_reminder(contact: Contact, numbers: list[str]) -> str:
+def _why_no_reminder(contact: Contact, numbers: list[str], free: list[str]) -> str:
     if contact.state != Contact.State.LIVE:
         return _("Only a live contact can be reminded.")
-    return "" if numbers else _("This contact has no valid phone number.")
+    if not numbers:
+        return _("This contact has no valid phone number.")
+    return "" if free else _("No number of this contact may be called.")
 
 
 def _suppress_address(contact: Contact, numbers: list[str]) -> str:

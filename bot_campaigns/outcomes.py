@@ -21,7 +21,14 @@ GROUPS: dict[str, Any] = {
     CANCELLED: _("cancelled"),
     FAILED: _("failed"),
 }
-TONES = {ANSWERED: "ok", NO_ANSWER: "open", BUSY: "busy", CANCELLED: "cancelled", FAILED: "failed"}
+TONES = {
+    ANSWERED: "ok",
+    NO_ANSWER: "cancelled",
+    BUSY: "open",
+    CANCELLED: "cancelled",
+    FAILED: "failed",
+}
+"""The group's tone among the states of all pages."""
 _WORDS = {
     ANSWERED: ("ANSWER", "ANSWERED", "NORMAL_CLEARING", "ALLOTTED_TIMEOUT"),
     NO_ANSWER: ("NOANSWER", "NO_ANSWER", "NO ANSWER"),
@@ -74,17 +81,21 @@ def cause_words(cause: str) -> str:
 
 def values_of(column: str) -> list[str]:
     """Distinct values of a column that an index begins with: one descent per value."""
-    if column not in LOOSE_COLUMNS:
-        raise ValueError(f"{column} has no index of its own")
     key = f"call-values:{column}"
     found: list[str] | None = cache.get(key)
     if found is None:
-        statement = _LOOSE_SCAN.format(column=column, table=Call._meta.db_table, most=MOST_VALUES)
-        with database.cursor() as cursor:
-            cursor.execute(statement)
-            found = [row[0] for row in cursor.fetchall()]
+        found = values_now(column)
         cache.set(key, found, KEEP_SECONDS)
     return found
+
+
+def values_now(column: str) -> list[str]:
+    """As ``values_of``, read this very moment."""
+    if column not in LOOSE_COLUMNS:
+        raise ValueError(f"{column} has no index of its own")
+    with database.cursor() as cursor:
+        cursor.execute(_LOOSE_SCAN.format(column=column, table=Call._meta.db_table, most=MOST_VALUES))
+        return [row[0] for row in cursor.fetchall()]
 
 
 def dispositions_of(groups: Iterable[str]) -> list[str]:

@@ -1,10 +1,13 @@
 """Filters of the call list. All of them work on indexed columns."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import django_filters as filters
+import phonenumbers
 from django import forms
+from django.conf import settings
 from django.db import connections
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -13,9 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from bot_campaigns import outcomes
 from bot_campaigns.models import BotConnection, Call, Campaign, Gateway
 from crm_bridge.models import Contact
+from crm_bridge.phones import digits
 from crm_bridge.search import LONGEST_QUERY, Search, Way
 
 MOST_MATCHES = 50_000
+FEW = 2_000
+"""So many hits of a search are fetched once instead of being looked for in every query."""
+SHORTEST_BEGINNING = 3
+TIME = ("since", "until")
 MOST_CAMPAIGNS = 300
 KINDS = (("campaign", _("campaign")), ("alarm", _("reminder")), ("otp", _("OTP")))
 MORE = ("cause", "kind", "gateway", "connection", "talked_min", "talked_max", "duration_min", "duration_max")
@@ -110,12 +118,27 @@ class CallFilter(filters.FilterSet):
     def more(self) -> list[Any]:
         return [field for field in self.form if field.name in MORE]
 
+    _found: Q | None = None
+    """What the search box found, for list and chart."""
+
+    @property
+    def untimed(self) -> QuerySet[Call]:
+        """The filtered calls of any time. A chart cuts time itself: the same bound twice is dear."""
+        rows = self.queryset.all()
+        if not self.form.is_bound or not self.form.is_valid():
+            return rows
+        for name, value in self.form.cleaned_data.items():
+            if name not in TIME:
+                rows = self.filters[name].filter(rows, value)
+        return rows
+
     def searched(self, rows: QuerySet[Call], name: str, value: str) -> QuerySet[Call]:
         search = Search(value)
         if not search:
             return rows
         if search.is_phone:
-            return _by_number(rows, search)
+            self._found = self._found or _number_condition(search)
+            return rows.filter(self._found)
         for way in search.ways:
             contacts = way.by_index(Contact.objects.order_by(), connections[rows.db].vendor)
             found = rows.filter(contact__in=contacts.values("pk"))
@@ -146,17 +169,37 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-def _by_number(rows: QuerySet[Call], search: Search) -> QuerySet[Call]:
-    """By the end of the number, else by digits anywhere in it: the narrowest that finds something.
+def _number_condition(search: Search) -> Q:
+    """By the beginning or the end of the number, else by digits anywhere: the first that any call has.
 
     Looked for apart from the list, in the index of digits, so that a rare number is not
     searched for by walking every call.
     """
+    for condition in _beginnings(search.text):
+        if Call.objects.filter(condition).exists():
+            return condition
     for way in search.ways:
-        found = rows.filter(pk__in=_with_digits(way).values("pk")[:MOST_MATCHES])
-        if way is search.ways[-1] or found.exists():
-            return found
-    return rows.none()
+        hits = list(_with_digits(way).values_list("pk", flat=True)[: FEW + 1])
+        if len(hits) > FEW:
+            return Q(pk__in=_with_digits(way).values("pk")[:MOST_MATCHES])
+        if hits:
+            return Q(pk__in=hits)
+    return Q(pk__in=[])
+
+
+def _beginnings(text: str) -> Iterator[Q]:
+    """A number typed from its start is a range of the index of numbers."""
+    typed = text.lstrip("( ")
+    if len(digits(typed)) < SHORTEST_BEGINNING or not typed.startswith(("+", "0")):
+        return
+    country = str(phonenumbers.country_code_for_region(settings.PHONE_REGION))
+    found = digits(typed)
+    if typed.startswith("00"):
+        found = found[2:]
+    elif typed.startswith("0"):
+        found = country + found[1:]
+    low = f"+{found}"
+    yield Q(e164__gte=low, e164__lt=low[:-1] + chr(ord(low[-1]) + 1))
 
 
 def _with_digits(way: Way) -> QuerySet[Call]:

@@ -81,10 +81,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='call',
-            index=models.Index(fields=['started_at', 'disposition'], name='call_outcomes'),
-        ),
-        migrations.AddIndex(
-            model_name='call',
             index=models.Index(condition=models.Q(('is_alarm', True)), fields=['-started_at'], name='call_alarms'),
         ),
         migrations.AddIndex(

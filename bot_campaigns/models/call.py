@@ -85,7 +85,6 @@ class Call(Mirrored, Number):
             models.Index(fields=["hangup_cause", "-started_at"], name="call_cause"),
             models.Index(fields=["billsec", "-started_at"], name="call_talked"),
             models.Index(fields=["duration", "-started_at"], name="call_duration"),
-            models.Index(fields=["started_at", "disposition"], name="call_outcomes"),
             models.Index(fields=["-started_at"], name="call_alarms", condition=Q(is_alarm=True)),
             models.Index(fields=["-started_at"], name="call_otps", condition=Q(is_otp=True)),
         ]

@@ -12,6 +12,8 @@ from bot_campaigns.models import Call
 from crm_bridge.marking import Marker
 from crm_bridge.search import Search
 
+SECONDS = {"td": {"class": "bo-num bo-nowrap"}, "th": {"class": "bo-num"}}
+
 
 class CallTable(ListTable):
     facts = ("number", "outcome", "started_at", "contact")
@@ -25,12 +27,8 @@ class CallTable(ListTable):
     )  # fmt: skip
     outcome = tables.Column(accessor="disposition", verbose_name=_("Outcome"), empty_values=())
     cause = tables.Column(accessor="hangup_cause", verbose_name=_("Cause"), default="–")
-    talked = tables.Column(
-        accessor="billsec", verbose_name=_("Talked"), attrs={"td": {"class": "bo-num bo-nowrap"}}
-    )
-    lasted = tables.Column(
-        accessor="duration", verbose_name=_("Lasted"), attrs={"td": {"class": "bo-num bo-nowrap"}}
-    )
+    talked = tables.Column(accessor="billsec", verbose_name=_("Talked"), attrs=SECONDS)
+    lasted = tables.Column(accessor="duration", verbose_name=_("Lasted"), attrs=SECONDS)
     kind = tables.Column(accessor="pk", verbose_name=_("Kind"))
 
     class Meta(ListTable.Meta):

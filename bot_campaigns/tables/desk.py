@@ -26,7 +26,7 @@ from bot_campaigns.records import AlarmResult, AlarmStatus, status_label
 from bot_campaigns.services import reminders
 
 CLIP = {"td": {"class": "bo-clip"}}
-NUMBER = {"td": {"class": "bo-num"}}
+NUMBER = {"td": {"class": "bo-num"}, "th": {"class": "bo-num"}}
 
 
 class RowTable(ListTable):
@@ -81,7 +81,11 @@ class NumbersTable(RowTable):
         fields = ("number", "person", "contact", "is_enabled", "state", "seen_at")
 
     def render_number(self, record: BotContact) -> str:
-        return format_html('<a href="{}">{}</a>', self.row_url(record), number_text(record))
+        silent = getattr(record, "silent", "")
+        return format_html(
+            '<a href="{}">{}</a>{}', self.row_url(record), number_text(record),
+            format_html(" {}", badge("rejected", _("suppressed"), title=silent)) if silent else "",
+        )  # fmt: skip
 
     def render_person(self, record: BotContact) -> str:
         return format_html("<span>{}</span>", f"{record.last_name} {record.first_name}".strip() or "–")

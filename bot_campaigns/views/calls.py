@@ -18,7 +18,7 @@ from backoffice import audit
 from backoffice.pages import Guarded, ListPage, Page
 from bot_campaigns import call_exports, outcomes
 from bot_campaigns.call_chart import Chart, chart
-from bot_campaigns.filters.calls import CallFilter
+from bot_campaigns.filters.calls import TIME, CallFilter
 from bot_campaigns.labels import kind_words, number_text, outcome_badge, route
 from bot_campaigns.models import Call
 from bot_campaigns.services import suppression
@@ -94,7 +94,8 @@ def _safe(key: str) -> str:
 
 def _drawn(filters: CallFilter) -> Chart:
     valid = filters.form.cleaned_data if filters.form.is_bound and filters.form.is_valid() else {}
-    return chart(filters.qs, valid.get("since"), valid.get("until"))
+    narrowed = any(value not in (None, "") for name, value in valid.items() if name not in TIME)
+    return chart(filters.untimed, valid.get("since"), valid.get("until"), narrowed=narrowed)
 
 
 def _bar(bar: Any, highest: int, query: QueryDict) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bot_campaigns.labels import number_text, route, row_state
 from bot_campaigns.models import BotContact, Launch, Phonebook
 from bot_campaigns.services import changes, phonebooks, suppression
 from bot_campaigns.services.changes import Refused
+from bot_campaigns.services.verdicts import since_words
 from bot_campaigns.tables.desk import NumbersTable, PhonebookTable
 from bot_campaigns.views.base import DeskList, FormPage, page_of, receipt_context, row_or_404
 
@@ -92,6 +93,12 @@ class PhonebookPage(OfBook, DeskList):
 
     def with_related(self, rows: QuerySet[BotContact]) -> QuerySet[BotContact]:
         return rows.select_related("contact").defer("raw", "contact__raw", "contact__search_text")
+
+    def prepared(self, rows: list[BotContact]) -> list[BotContact]:
+        silent = suppression.suppressed(row.e164 for row in rows if row.e164)
+        for row in super().prepared(rows):
+            row.silent = since_words(silent[row.e164]) if row.e164 in silent else ""
+        return rows
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user: Any = self.request.user
