@@ -13,16 +13,19 @@ class DeskForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
+        for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxInput | forms.RadioSelect):
                 field.widget.attrs.setdefault("class", "bo-input")
-            if name in self.errors if self.is_bound else False:
-                field.widget.attrs["aria-invalid"] = "true"
-                field.widget.attrs["aria-describedby"] = f"{name}-error"
 
     @property
     def shown(self) -> list[tuple[Any, bool, bool]]:
         """(field, whether it takes a whole line, whether it is a box to tick) for the template."""
+        for name in self.errors:
+            if name in self.fields:
+                self.fields[name].widget.attrs |= {
+                    "aria-invalid": "true",
+                    "aria-describedby": f"{name}-error",
+                }
         return [
             (field, field.name in self.wide, isinstance(field.field.widget, forms.CheckboxInput))
             for field in self

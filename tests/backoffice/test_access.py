@@ -21,6 +21,7 @@ from backoffice import audit
 from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
 from crm_bridge.services import schedule
 from tests import factories
+from tests.backoffice import access_desk
 
 ROLES = ("Sales", "Managers", "Admins")
 SALES, MANAGERS, ADMINS = ROLES
@@ -111,7 +112,8 @@ EXPECTED |= {
     "admin:backoffice_auditentry_add": Expect(NOBODY, NOBODY),
     "admin:backoffice_auditentry_delete": Expect(NOBODY, NOBODY),
 }
-FRAGMENTS = {"admin:crm_bridge_contact_receipt"}
+EXPECTED |= {name: Expect(*expected) for name, expected in access_desk.DESK.items()}
+FRAGMENTS = {"admin:crm_bridge_contact_receipt"} | access_desk.FRAGMENTS
 """Parts of a page that only htmx asks for."""
 UNNAMED = {"(?P<url>.*)$"}
 """Django's own: old object addresses redirect, everything else is a 404."""
@@ -162,6 +164,7 @@ class Site:
             connection=self.connection, stream="contacts", fingerprint="1", reason="no name"
         )
         self.entry = audit.record("connection.create", self.connection, by=None)
+        self.desk = access_desk.things(self.contact)
         self.group = Group.objects.create(name="Night shift")
         self.person = factories.user()
 
@@ -197,6 +200,7 @@ class Site:
             .removeprefix("crm_bridge_")
         )
         target = self.unused if key == "connection_delete" else named.get(key.partition("_")[0])
+        target = self.desk.get(name, target)
         for parameter in ("pk", "id", "object_id"):
             values[parameter] = target.pk if target else 1
         return {parameter: values[parameter] for parameter in wanted}
@@ -254,7 +258,10 @@ def test_only_those_who_may(site: Site, name: str) -> None:
                 assert answer.status_code in (200, 302, 422), where
                 assert not goes_to_login(answer), where
             elif (
-                role == "" and allowed == EVERYBODY and not name.startswith("crm:") and "contact" not in name
+                role == ""
+                and allowed == EVERYBODY
+                and not name.startswith(("crm:", "bot:"))
+                and "contact" not in name
             ):
                 assert answer.status_code in (200, 302), where  # home, log-out, own password
             else:
