@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
@@ -176,12 +177,13 @@ def test_lists_cost_the_same_with_many_rows(client, bot):
             *(reverse(f"bot:{name}") for name in addresses),
             reverse("bot:phonebook", args=[book.pk]), reverse("bot:dnc_list", args=[listed.pk]),
         ):  # fmt: skip
+            cache.clear()
             with CaptureQueriesContext(database) as queries:
                 assert client.get(address).status_code == 200
             cost.append(len(queries))
         costs.append(cost)
     assert costs[0] == costs[1]
-    assert max(costs[0]) <= 24
+    assert max(costs[0]) <= 26
 
 
 # --- call flows --------------------------------------------------------------------------
@@ -442,6 +444,7 @@ def test_the_contact_page_costs_the_same_whatever_hangs_on_the_contact(client, b
             Suppression.objects.create(e164=AN, source="outcome", reason="asked", **key)
         cost = []
         for tab in ("details", "timeline", "calls"):
+            cache.clear()
             with CaptureQueriesContext(database) as queries:
                 assert client.get(address, {"tab": tab}).status_code == 200
             cost.append(len(queries))
