@@ -96,6 +96,10 @@ class ListPage(Page):
         """What the table shows besides, fetched for the rows of one page only."""
         return rows
 
+    def prepared(self, rows: list[Any]) -> list[Any]:
+        """The rows of one page, as the table gets them."""
+        return rows
+
     def table_options(self) -> dict[str, Any]:
         return {}
 
@@ -112,7 +116,7 @@ class ListPage(Page):
         paginator = self.paginator_class(rows.values_list("pk", flat=True), self.per_page)
         page = self._page(paginator)
         found = self.with_related(rows.model._default_manager.all()).in_bulk(list(page.object_list))
-        shown = [found[pk] for pk in page.object_list if pk in found]
+        shown = self.prepared([found[pk] for pk in page.object_list if pk in found])
         table = self.table_class(shown, request=self.request, order_by=(), **self.table_options())
         return super().get_context_data(
             **{

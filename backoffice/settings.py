@@ -188,6 +188,8 @@ CELERY_BEAT_SCHEDULE = {
     # Each costs a query or two while nothing is asked for and no campaign is live.
     "control": {"task": "bot_campaigns.tasks.control", "schedule": 5, "options": {"expires": 4}},
     "recall": {"task": "bot_campaigns.tasks.recall", "schedule": 20, "options": {"expires": 15}},
+    # What staff make at the bot, and reminder calls when their moment comes.
+    "desk": {"task": "bot_campaigns.tasks.desk", "schedule": 10, "options": {"expires": 8}},
     # The bot's lists, and every few seconds the campaigns that dial.
     "mirror": {"task": "bot_campaigns.tasks.mirror", "schedule": 15, "options": {"expires": 12}},
     "poll": {"task": "bot_campaigns.tasks.poll", "schedule": 5, "options": {"expires": 4}},

@@ -46,6 +46,12 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (
         _("Campaigns"),
         [
+            Entry(_("Calls"), "call", "bot:calls", "bot_campaigns.view_call"),
+            Entry(_("Phonebooks"), "menu_book", "bot:phonebooks", "bot_campaigns.view_phonebook"),
+            Entry(_("Survey templates"), "quiz", "bot:templates", "bot_campaigns.view_surveytemplate"),
+            Entry(_("Gateways"), "router", "bot:gateways", "bot_campaigns.view_gateway"),
+            Entry(_("Do-not-call"), "phone_disabled", "bot:suppressions", "bot_campaigns.view_suppression"),
+            Entry(_("Reminders"), "alarm", "bot:reminders", "bot_campaigns.view_alarm"),
             Entry(
                 _("Incidents"), "crisis_alert", "bot:incidents", "bot_campaigns.view_incident",
                 BOT_TROUBLES + "incidents", urgent=True,

@@ -9,7 +9,8 @@ class BotCampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from backoffice.roles import register
-        from bot_campaigns import accounts, roles
+        from bot_campaigns import accounts, contact_parts, roles
 
         accounts.register()
+        contact_parts.register()
         register(roles.ROLES)

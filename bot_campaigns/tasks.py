@@ -11,7 +11,16 @@ from django.utils import timezone
 
 from backoffice.sync import bell
 from bot_campaigns.models import BotConnection, Campaign
-from bot_campaigns.services import control, handover, live, pull, recall, watch
+from bot_campaigns.services import (
+    change_sending,
+    control,
+    handover,
+    live,
+    pull,
+    recall,
+    reminder_sending,
+    watch,
+)
 
 SHORT = {"ignore_result": True, "soft_time_limit": 60, "time_limit": 90}
 LONG = {"ignore_result": True, "soft_time_limit": 3300, "time_limit": 3600}
@@ -45,6 +54,27 @@ def recall_sweep() -> dict[str, int]:
 def withdraw() -> int:
     """Take back the numbers that somebody just suppressed."""
     return recall.carry_out()
+
+
+# --- what staff make at the bot ----------------------------------------------------------
+
+
+@shared_task(name="bot_campaigns.tasks.send_change", **LONG)
+def send_change(pk: int) -> str:
+    """Attempt one change of a phonebook, call flow or do-not-call list, if it is due."""
+    return change_sending.send_one(pk)
+
+
+@shared_task(name="bot_campaigns.tasks.send_reminder", **LONG)
+def send_reminder(pk: int) -> str:
+    """Carry one reminder call on, if it is due."""
+    return reminder_sending.send_one(pk)
+
+
+@shared_task(name="bot_campaigns.tasks.desk", **SHORT)
+def desk_sweep() -> dict[str, int]:
+    """Find the changes and reminders that are due or whose worker died."""
+    return {**change_sending.sweep(), "reminders": reminder_sending.sweep()}
 
 
 # --- the mirror --------------------------------------------------------------------------

@@ -1,23 +1,17 @@
 """Contacts out of the house: JSON lines, CSV and XLSX, row by row.
 
 ``write`` for files and standard output, ``pieces`` for a streamed response.
-Memory stays flat whatever the size of the set. Spreadsheet programs run a cell
-that begins with ``=`` or its kin as a formula, so CSV and XLSX defuse them;
-JSON lines hold the exact values.
+Memory stays flat whatever the size of the set. CSV and XLSX are defused for
+spreadsheet programs; JSON lines hold the exact values.
 """
 
-import csv
-import io
-import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 import orjson
 from django.db.models import F, Prefetch, QuerySet
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 
+from backoffice import spreadsheets
 from crm_bridge.models import Contact, Tombstone
 
 KEYS = (
@@ -27,13 +21,7 @@ KEYS = (
 )  # fmt: skip
 
 CHUNK = 1000
-ROWS_PER_SHEET = 1_000_000
-CELL_LIMIT = 32_000
-
-_FORMULA = re.compile(r"^[\s\x00-\x20]*[=+\-@＝＋－＠\t\r\n]")
-_STARTS_WITH_CONTROL = re.compile(r"^[\t\r\n]")
-_NUMBERS_ONLY = re.compile(r"[+\d\s().;/-]+")
-_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+PHONES = ("phones",)
 
 
 def records(contacts: "QuerySet[Contact]") -> Iterator[dict[str, Any]]:
@@ -81,14 +69,7 @@ def _record(contact: Any) -> dict[str, Any]:
     }
 
 
-# --- cells -------------------------------------------------------------------------------
-
-
-def defused(text: str) -> str:
-    """The text with an apostrophe in front where a spreadsheet would run it."""
-    if _FORMULA.match(text) or _STARTS_WITH_CONTROL.match(text):
-        return f"'{text}"
-    return text
+# --- formats -----------------------------------------------------------------------------
 
 
 def cells(record: dict[str, Any]) -> dict[str, str]:
@@ -118,76 +99,22 @@ def _flat(value: Any) -> str:
     return str(value)
 
 
-def _csv_cell(key: str, text: str) -> str:
-    # Without the apostrophe a spreadsheet reads 0934… as a number and drops its zero.
-    if key == "phones" and text and _NUMBERS_ONLY.fullmatch(text):
-        return f"'{text}"
-    return defused(text)
-
-
-# --- formats -----------------------------------------------------------------------------
-
-
 def _jsonl(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     for row in rows:
         yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(KEYS)
-    yield b"\xef\xbb\xbf"  # without the mark Excel takes the file for Latin-1
-    for row in rows:
-        flat = cells(row)
-        writer.writerow([_csv_cell(key, flat[key]) for key in KEYS])
-        yield _drained(buffer)
-    yield _drained(buffer)
-
-
-def _drained(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode("utf-8", "replace")
+    return spreadsheets.csv_pieces(KEYS, map(cells, rows), PHONES)
 
 
 def _xlsx(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    book = Workbook(write_only=True)
-    sheet = _new_sheet(book)
-    for number, row in enumerate(rows, 1):
-        if number % ROWS_PER_SHEET == 0:
-            sheet = _new_sheet(book)
-        flat = cells(row)
-        sheet.append([_xlsx_cell(sheet, key, flat[key]) for key in KEYS])
-    with tempfile.TemporaryFile() as file:
-        book.save(file)
-        file.seek(0)
-        while piece := file.read(65_536):
-            yield piece
-
-
-def _new_sheet(book: Workbook) -> Any:
-    sheet = book.create_sheet()
-    sheet.append(list(KEYS))
-    return sheet
-
-
-def _xlsx_cell(sheet: Any, key: str, text: str) -> Any:
-    if not text:
-        return None
-    plain = _NOT_IN_XML.sub("", text)[:CELL_LIMIT]
-    if key != "phones" or not _NUMBERS_ONLY.fullmatch(plain):
-        plain = defused(plain)
-    cell = WriteOnlyCell(sheet, value=plain)
-    cell.data_type = "s"  # openpyxl would make a formula of a leading "="
-    cell.number_format = "@"
-    return cell
+    return spreadsheets.xlsx_pieces(KEYS, map(cells, rows), PHONES)
 
 
 _FORMATS: dict[str, tuple[str, Callable[[Iterable[dict[str, Any]]], Iterator[bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8", _csv),
-    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _xlsx),
+    "csv": (spreadsheets.CONTENT_TYPES["csv"], _csv),
+    "xlsx": (spreadsheets.CONTENT_TYPES["xlsx"], _xlsx),
     "jsonl": ("application/x-ndjson", _jsonl),
 }
 FORMATS = tuple(_FORMATS)

@@ -1,5 +1,6 @@
 """What happened to one contact, newest first: audit, outgoing changes, trash, merges."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,11 +27,17 @@ class Event:
     fields: list[dict[str, Any]] = field(default_factory=list)
     link: tuple[int, str] | None = None
     """Another contact that is part of it: (pk, name)."""
+    url: str = ""
+    """Where it can be opened."""
 
 
-def timeline(contact: Contact, *, limit: int) -> list[Event]:
-    """The newest ``limit`` events; each source is read no further than that."""
+def timeline(contact: Contact, *, limit: int, more: Iterable[Event] = ()) -> list[Event]:
+    """The newest ``limit`` events; each source is read no further than that.
+
+    ``more`` is what other apps know of the contact.
+    """
     events = [
+        *more,
         *_audited(contact, limit),
         *_sent(contact, limit),
         *_buried(contact, limit),

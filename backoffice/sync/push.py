@@ -168,7 +168,11 @@ class Outbox(Generic[Entry]):
             return None  # another entry of the subject went into flight at this moment
         if claimed != 1:
             return None
-        return self.rows.select_related("connection", self.subject).get(pk=pk)
+        return self.joined().get(pk=pk)
+
+    def joined(self) -> "QuerySet[Entry]":
+        """Rows with what a worker needs of them."""
+        return self.rows.select_related("connection", self.subject)
 
     def held(self, entry: Entry) -> "QuerySet[Entry]":
         """The row as long as this claim owns it: every write goes through here."""

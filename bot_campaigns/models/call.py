@@ -1,5 +1,7 @@
 """Calls that were made. Kept forever: totals never change afterwards."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -9,6 +11,27 @@ from bot_campaigns.models.campaign import Campaign
 from bot_campaigns.models.connection import BotConnection
 from bot_campaigns.models.mirrored import Mirrored, Number
 from crm_bridge.models import Contact
+from crm_bridge.phones import digits_reversed
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+else:
+    _CharField = models.CharField
+
+
+class ReversedDigits(_CharField):
+    """The digits of the row's number from the last to the first, kept right whenever it is written."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        row: Any = model_instance
+        value = digits_reversed(row.number, row.e164)
+        setattr(row, self.attname, value)
+        return value
+
+    def deconstruct(self) -> Any:
+        """A plain column to migrations."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
 
 
 class Call(Mirrored, Number):
@@ -42,6 +65,8 @@ class Call(Mirrored, Number):
     is_otp = models.BooleanField(_("OTP"), default=False)
     checked_at = models.DateTimeField(null=True, blank=True)
     """When the calling rules were held against it."""
+    digits_reversed = ReversedDigits(max_length=40, blank=True, editable=False)
+    """For "ends with": answered by a range of its index."""
 
     class Meta(Mirrored.Meta):
         verbose_name = _("call")
@@ -56,6 +81,12 @@ class Call(Mirrored, Number):
             models.Index(fields=["contact", "-started_at"], name="call_contact"),
             models.Index(fields=["disposition", "-started_at"], name="call_disposition"),
             models.Index(fields=["checked_at"], name="call_unchecked", condition=Q(checked_at__isnull=True)),
+            models.Index(fields=["digits_reversed"], name="call_digits"),
+            models.Index(fields=["hangup_cause", "-started_at"], name="call_cause"),
+            models.Index(fields=["billsec", "-started_at"], name="call_talked"),
+            models.Index(fields=["duration", "-started_at"], name="call_duration"),
+            models.Index(fields=["-started_at"], name="call_alarms", condition=Q(is_alarm=True)),
+            models.Index(fields=["-started_at"], name="call_otps", condition=Q(is_otp=True)),
         ]
 
     def __str__(self) -> str:

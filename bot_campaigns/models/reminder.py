@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bot_campaigns.models.connection import BotConnection
 from bot_campaigns.models.mirrored import Mirrored, Number
 from bot_campaigns.models.survey import Gateway
 from crm_bridge.models import Contact
@@ -25,6 +26,25 @@ class CalendarSetting(Mirrored):
 
     def __str__(self) -> str:
         return self.label
+
+
+class ReminderChoice(models.Model):
+    """Which setting the reminders of a connection are made with; chosen once, by an admin."""
+
+    connection = models.OneToOneField(BotConnection, on_delete=models.CASCADE, related_name="reminder_choice")
+    setting = models.ForeignKey(CalendarSetting, on_delete=models.PROTECT, related_name="+")
+    chosen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    chosen_at = models.DateTimeField(_("chosen"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("how reminders are made")
+        verbose_name_plural = _("how reminders are made")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.setting)
 
 
 class CalendarUser(Mirrored):

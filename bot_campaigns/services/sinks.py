@@ -105,6 +105,9 @@ class RowSink:
             if isinstance(old, Campaign) and old.reported_at and old.reported_at > entry.asked_at:
                 applied.again.add(entry.key)  # a younger report came in while this page was read
                 continue
+            if old is not None and not old.content_hash and old.seen_at > entry.asked_at:
+                applied.again.add(entry.key)  # we changed it there while this page was read
+                continue
             values, settled = self._values(target, entry, old, parents)
             if not settled:
                 applied.again.add(entry.key)

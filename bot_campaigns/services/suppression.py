@@ -123,6 +123,17 @@ def from_dnc_entries(connection: BotConnection) -> Added:
     return result
 
 
+def of_entry(entry: DncEntry, *, by: Any) -> Added:
+    """Suppress the number of one entry that staff put on a list of the bot just now."""
+    name = entry.dnc_list.name if entry.dnc_list else ""
+    source, key = Suppression.Source.DNC, f"entry:{entry.pk}"
+    reason = _("on the list “%s”") % name if name else _("on a do-not-call list")
+    with transaction.atomic():
+        result = _store({entry.e164: key}, source=source, reason=reason, by=by, again=True)
+        _audit_added(result, source=source, source_key=key, reason=reason, by=by)
+    return result
+
+
 def from_outcomes(calls: Iterable[Call]) -> Added:
     """Suppress the numbers of calls whose outcome asks for it; each call counts once."""
     result = Added()
@@ -211,6 +222,22 @@ def _audit_added(result: Added, *, source: str, source_key: str, reason: str, by
 
 
 # --- lifting -----------------------------------------------------------------------------
+
+
+def why_not_lifted(row: Suppression) -> str:
+    """Why a person cannot lift this one here; "" when they can."""
+    if row.lifted_at is not None:
+        return _("It is lifted already.")
+    if row.source != Suppression.Source.DNC:
+        return ""
+    entry_id = row.source_key.removeprefix("entry:")
+    entry = DncEntry.objects.filter(pk=int(entry_id)).first() if entry_id.isdecimal() else None
+    if entry is not None and entry.remote_id is None and entry.gone_at is not None:
+        return ""  # it was dropped before it reached the bot
+    return _(
+        "It comes from a do-not-call list of the bot. AntBOT takes nothing off its lists through its"
+        " interface: whoever keeps the list there decides."
+    )
 
 
 def lift(*, by: Any, reason: str, e164: str = "", suppression: Suppression | None = None) -> int:

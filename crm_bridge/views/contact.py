@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import Page
 from backoffice.templatetags.backoffice import plain
+from crm_bridge import parts
 from crm_bridge.labels import field_label, further_label
 from crm_bridge.models import Contact, ContactChange, ContactPhone
 from crm_bridge.phones import display
@@ -62,6 +63,8 @@ class ContactPage(OfContact):
             for key, label in self.tabs
             if key != "remote" or user.has_perm(RAW)  # type: ignore[union-attr]
         ]
+        further = {part.key: part for part in parts.tabs(self.request)}
+        tabs[-1:-1] = [(key, part.label(contact)) for key, part in further.items()]
         asked = self.request.GET.get("tab", "")
         tab = asked if asked in dict(tabs) else "details"
         live = contact.state == Contact.State.LIVE
@@ -79,8 +82,11 @@ class ContactPage(OfContact):
             can_edit=user.has_perm("crm_bridge.change_contact"),  # type: ignore[union-attr]
             can_delete=user.has_perm("crm_bridge.delete_contact"),  # type: ignore[union-attr]
             why_not_edit=why_not_edit(contact),
+            notices=parts.notices(contact, self.request),
+            buttons=parts.buttons(contact, self.request),
+            part=further[tab].show(contact, self.request) if tab in further else None,
             **receipt_context(contact),
-            **self._tab(tab),
+            **({} if tab in further else self._tab(tab)),
             **kwargs,
         )
 
@@ -88,7 +94,8 @@ class ContactPage(OfContact):
         if tab == "timeline":
             number = self.request.GET.get("page", "1")
             page = min(max(int(number), 1), 50) if number.isdecimal() and len(number) < 6 else 1
-            events = timeline(self.contact, limit=page * TIMELINE_PAGE + 1)
+            limit = page * TIMELINE_PAGE + 1
+            events = timeline(self.contact, limit=limit, more=parts.events(self.contact, self.request, limit))
             shown = events[(page - 1) * TIMELINE_PAGE : page * TIMELINE_PAGE]
             return {"events": shown, "page": page, "more": len(events) > page * TIMELINE_PAGE}
         if tab == "remote":

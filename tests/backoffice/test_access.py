@@ -22,6 +22,7 @@ from bot_campaigns.models import BotQuarantine, BotRun, Incident
 from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
 from crm_bridge.services import schedule
 from tests import factories
+from tests.backoffice import access_desk
 from tests.bot_campaigns.services import rows as campaign_rows
 
 ROLES = ("Sales", "Managers", "Admins")
@@ -129,7 +130,8 @@ EXPECTED |= {
     "admin:backoffice_auditentry_add": Expect(NOBODY, NOBODY),
     "admin:backoffice_auditentry_delete": Expect(NOBODY, NOBODY),
 }
-FRAGMENTS = {"admin:crm_bridge_contact_receipt"}
+EXPECTED |= {name: Expect(*expected) for name, expected in access_desk.DESK.items()}
+FRAGMENTS = {"admin:crm_bridge_contact_receipt"} | access_desk.FRAGMENTS
 """Parts of a page that only htmx asks for."""
 UNNAMED = {"(?P<url>.*)$"}
 """Django's own: old object addresses redirect, everything else is a 404."""
@@ -188,6 +190,7 @@ class Site:
             connection=self.bot, stream="dnc", fingerprint="1", reason="no number"
         )
         self.entry = audit.record("connection.create", self.connection, by=None)
+        self.desk = access_desk.things(self.contact)
         self.group = Group.objects.create(name="Night shift")
         self.person = factories.user()
 
@@ -231,6 +234,7 @@ class Site:
         )
         unused = {"connection_delete": self.unused, "botconnection_delete": self.unused_bot}
         target = unused.get(key) or named.get(key.partition("_")[0])
+        target = self.desk.get(name, target)
         for parameter in ("pk", "id", "object_id"):
             values[parameter] = target.pk if target else 1
         return {parameter: values[parameter] for parameter in wanted}
@@ -292,7 +296,10 @@ def test_only_those_who_may(site: Site, name: str) -> None:
                 assert answer.status_code in (200, 302, 422), where
                 assert not goes_to_login(answer), where
             elif (
-                role == "" and allowed == EVERYBODY and not name.startswith("crm:") and "contact" not in name
+                role == ""
+                and allowed == EVERYBODY
+                and not name.startswith(("crm:", "bot:"))
+                and "contact" not in name
             ):
                 assert answer.status_code in (200, 302), where  # home, log-out, own password
             else:
