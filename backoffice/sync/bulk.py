@@ -85,7 +85,7 @@ class Bulk(ABC):
 
     @abstractmethod
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
-        """A temporary table ``(key)`` with each line of the texts of a one-column query, once."""
+        """A temporary table ``(key)`` with the lines of the texts of a one-column query."""
 
     #: Appended to a SELECT: the rows stay as they are until the transaction ends.
     lock = ""
@@ -123,11 +123,10 @@ class PostgresBulk(Bulk):
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
         self.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
         self.execute(
-            f"CREATE TEMP TABLE {table} AS SELECT DISTINCT unnest(string_to_array(pages.text, E'\\n')) AS key"
+            f"CREATE TEMP TABLE {table} AS SELECT unnest(string_to_array(pages.text, E'\\n')) AS key"
             f" FROM ({query}) AS pages(text)",
             parameters,
         )
-        self.execute(f"ANALYZE {table}")
 
     def _stage(self, staged: str, table: str, names: str) -> None:
         self.execute(
