@@ -110,7 +110,10 @@ def _ordinary(head: bytes) -> HTTPHeaderDict | None:
         or named.get(b"connection", b"keep-alive").lower() != b"keep-alive"
     ):
         return None
-    return HTTPHeaderDict([(name.decode(), value.decode()) for name, value in lines])
+    headers = HTTPHeaderDict()
+    for name, value in lines:
+        headers.add(name.decode(), value.decode())
+    return headers
 
 
 def _some(sock: Any) -> bytes:

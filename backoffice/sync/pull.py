@@ -34,7 +34,7 @@ BATCH = 500
 ROWS_AHEAD = 1000
 """Read ahead while a batch is written, as pages in flight or waiting."""
 NO_LATENCY = 0.004
-"""Seconds: a list that answers within this is read faster by one thread than by many."""
+"""Seconds: a list whose pages come within this is read faster by one thread than by many."""
 MAX_PAGES = 200_000
 FILTER_SLACK = timedelta(days=2)
 """How far outside of ``since`` a record may be before the filter counts as ignored."""
@@ -114,6 +114,8 @@ class _Page:
     body: bytes
     raw: RawPage | None = None
     entries: list[Entry] | None = None
+    took: float = 0.0
+    """Seconds until it was here."""
 
 
 class Pull:
@@ -241,8 +243,9 @@ class Pull:
         first = int(walk.first)
 
         def fetch(ordinal: int) -> _Page:
-            asked_at = timezone.now()
+            asked_at, began = timezone.now(), time.monotonic()
             page = _Page(ordinal, first + ordinal, asked_at, self._fetch(walk, first + ordinal))
+            page.took = time.monotonic() - began
             if self._eager:
                 with suppress(BadResponse):  # said again, and dealt with, when its turn comes
                     page.raw = walk.split(page.body)
@@ -252,12 +255,13 @@ class Pull:
             return page
 
         start, end = place.ordinal, walk.empty_pages_at_end
-        began = time.monotonic()
-        page = fetch(start)
-        took = time.monotonic() - began
-        yield page
-        if took < NO_LATENCY:  # one after the other, until the reader has seen the end
-            yield from map(fetch, itertools.count(start + 1))
+        yield fetch(start)  # may have had to connect, so the ones after it tell how quick the list is
+        took = 0.0
+        while took < NO_LATENCY:
+            start += 1
+            page = fetch(start)
+            took += (page.took - took) / (8 if took else 1)
+            yield page
         start += 1
         window = max(self._ahead, 2 * self._parallel) if self._parallel > 1 else 1
         sure = max(end, known + end - start)
