@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -116,6 +117,7 @@ class _Page:
     entries: list[Entry] | None = None
     took: float = 0.0
     """Seconds until it was here."""
+    mapped: Future[None] | None = None
 
 
 class Pull:
@@ -173,8 +175,8 @@ class Pull:
         self._walking = walk
         self.marks.start(walk.key, self.sink.dirty() if self._use_marks else set())
         known = self.marks.pages() if self._use_marks else 0
-        # with nothing to compare pages with, they are read where they were fetched: the threads
-        # work while this one waits for the database
+        # with nothing to compare pages with, every record is mapped: by a thread of its own, which
+        # works while this one waits for the database
         self._eager = walk.numbered and not known
         watch = PageWatch(MAX_PAGES)
         empty, total, first, largest = 0, None, True, 0
@@ -246,26 +248,27 @@ class Pull:
             asked_at, began = timezone.now(), time.monotonic()
             page = _Page(ordinal, first + ordinal, asked_at, self._fetch(walk, first + ordinal))
             page.took = time.monotonic() - began
-            if self._eager:
-                with suppress(BadResponse):  # said again, and dealt with, when its turn comes
-                    page.raw = walk.split(page.body)
-                    page.entries = [self._entry(item, asked_at) for item in page.raw.items]
-                    for entry in page.entries:
-                        self._understand(walk, entry)
             return page
 
-        start, end = place.ordinal, walk.empty_pages_at_end
+        start = place.ordinal
         yield fetch(start)  # may have had to connect, so the ones after it tell how quick the list is
         took = 0.0
-        while took < NO_LATENCY:
+        while took < NO_LATENCY and not self._eager:
             start += 1
             page = fetch(start)
             took += (page.took - took) / (8 if took else 1)
             yield page
-        start += 1
         window = max(self._ahead, 2 * self._parallel) if self._parallel > 1 else 1
-        sure = max(end, known + end - start)
-        yield from prefetch(fetch, itertools.count(start), window, self._parallel, sure)
+        sure = max(walk.empty_pages_at_end, known + walk.empty_pages_at_end - start - 1)
+        with ThreadPoolExecutor(1, "understand") as mapper:
+
+            def fetch_and_map(ordinal: int) -> _Page:
+                page = fetch(ordinal)
+                page.mapped = mapper.submit(self._map, walk, page)
+                return page
+
+            get = fetch_and_map if self._eager else fetch
+            yield from prefetch(get, itertools.count(start + 1), window, self._parallel, sure)
 
     def _by_token(self, walk: Walk, place: Place) -> Generator[_Page, None, None]:
         position = walk.first if place.position is None else place.position
@@ -284,8 +287,18 @@ class Pull:
             self.run.requests += 1
         return walk.fetch(position)
 
+    def _map(self, walk: Walk, page: _Page) -> None:
+        """Cut a page and map its elements; pure. A damaged page is dealt with when its turn comes."""
+        with suppress(BadResponse):
+            page.raw = walk.split(page.body)
+            page.entries = [self._entry(item, page.asked_at) for item in page.raw.items]
+            for entry in page.entries:
+                self._understand(walk, entry)
+
     def _split(self, walk: Walk, page: _Page) -> RawPage:
         """Cut a page; one that came damaged is asked for once more."""
+        if page.mapped is not None:
+            page.mapped.result()
         if page.raw is None:
             try:
                 page.raw = walk.split(page.body)
