@@ -29,23 +29,37 @@ class Bulk(ABC):
             self._load(table, columns, rows)
 
     def upsert(
-        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
-    ) -> None:
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Rows,
+        *,
+        key: Sequence[str],
+        once: Sequence[str] = (),
+        returning: Sequence[str] = (),
+    ) -> list[tuple[Any, ...]]:
         """Insert, or update by ``key``; the columns in ``once`` are only set on insert.
 
-        Through a staging table, so that all rows arrive in one statement: that is what makes
-        PostgreSQL fast, and SQLite's full-text index, which is flushed per statement.
+        Returns the columns ``returning`` of each row, in no order. Through a staging table, so
+        that all rows arrive in one statement: that is what makes PostgreSQL fast, and SQLite's
+        full-text index, which is flushed per statement.
         """
         if not rows:
-            return
+            return []
         names, staged = ", ".join(columns), f"staged_{table}"
         self._stage(staged, table, names)
         self._load(staged, columns, rows)
-        self.execute(
+        statement = (
             f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} WHERE true"
             f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}"
         )
+        stored: list[tuple[Any, ...]] = []
+        if returning:
+            stored = self.select(f"{statement} RETURNING {', '.join(returning)}", ())
+        else:
+            self.execute(statement)
         self.execute(f"DELETE FROM {staged}")
+        return stored
 
     def delete(self, table: str, column: str, values: Iterable[int]) -> None:
         """All rows whose ``column`` is one of the values."""
@@ -64,8 +78,8 @@ class Bulk(ABC):
         with self.database.cursor() as cursor:
             cursor.execute(statement, parameters)
 
-    def grown(self, table: str) -> None:  # noqa: B027  only one database needs it
-        """Tell the planner that a table holds many more rows than it may know of."""
+    def grown(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  only one database needs it
+        """Tell the planner that a table holds many more rows than it may know of; ``columns`` are looked up."""
 
     @abstractmethod
     def one_of(self, column: str) -> str:
@@ -103,9 +117,9 @@ class PostgresBulk(Bulk):
 
     lock = " FOR UPDATE"
 
-    def grown(self, table: str) -> None:
+    def grown(self, table: str, columns: Sequence[str]) -> None:
         # autovacuum looks once a minute: until then a look-up of a thousand ids reads the whole index
-        self.execute(f"ANALYZE {table}")
+        self.execute(f"ANALYZE {table} ({', '.join(columns)})")
 
     def one_of(self, column: str) -> str:
         return f"{column} = ANY(%s)"
@@ -152,7 +166,11 @@ class SqliteBulk(Bulk):
 
     def time(self, moment: datetime | None) -> Any:
         # as Django stores it: naive UTC
-        return None if moment is None else str(moment.astimezone(UTC).replace(tzinfo=None))
+        if moment is None:
+            return None
+        if moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
+        return moment.isoformat(" ").removesuffix("+00:00")
 
     def moment(self, stored: Any) -> datetime | None:
         return None if stored is None else datetime.fromisoformat(str(stored)).replace(tzinfo=UTC)

@@ -17,7 +17,15 @@ from backoffice.sync.bulk import Bulk
 from backoffice.sync.pull import Applied, Entry
 from crm_bridge.models import Connection, Contact, ContactAlias, ContactChange, Merge, PageMark, Tombstone
 from crm_bridge.records import EDITABLE_FIELDS, ContactRecord, Identity, Operation, canonical
-from crm_bridge.services.contact_rows import CONTACT, ContactRows, Prepared, by_family, prepare, touched_at
+from crm_bridge.services.contact_rows import (
+    CONTACT,
+    IDENTITY,
+    ContactRows,
+    Prepared,
+    by_family,
+    prepare,
+    touched_at,
+)
 from crm_bridge.services.rows import write_values
 
 LIVE = Contact.State.LIVE
@@ -61,6 +69,7 @@ class ContactSink:
         self.connection, self._bulk = connection, bulk
         self._rows = ContactRows(connection.pk, bulk)
         self._created, self._tell_planner_at = 0, FIRST_NEWS
+        self._began_empty: bool | None = None
 
     # --- before the transaction ------------------------------------------------------------
 
@@ -76,6 +85,11 @@ class ContactSink:
     def known(self, keys: Sequence[str]) -> Mapping[str, tuple[str, datetime | None]]:
         """Hashes of live contacts; everything else is looked at closely."""
         found: dict[str, tuple[str, datetime | None]] = {}
+        if self._began_empty is None:
+            mine = f"SELECT 1 FROM {CONTACT} WHERE connection_id = %s LIMIT 1"
+            self._began_empty = not self._bulk.select(mine, [self.connection.pk])
+        if self._began_empty:
+            return found  # the few that this run has written meanwhile are recognised in ``apply``
         for family, remote_ids in by_family([split_key(key) for key in keys]).items():
             rows = self._bulk.select(
                 "SELECT remote_id, content_hash, remote_updated_at, state"
@@ -110,7 +124,9 @@ class ContactSink:
         ids: dict[tuple[str, str], int] = {}
         for entry in entries:
             row = found.get(entry.key)
-            if row is not None and (row.state != LIVE or row.pk in guarded):
+            if row is not None and row.content_hash == entry.content_hash and row.state == LIVE:
+                applied.unchanged += 1
+            elif row is not None and (row.state != LIVE or row.pk in guarded):
                 self._one(row.pk, entry, applied)
             elif row is None and entry.key in relatives:
                 self._relative(relatives[entry.key], entry, applied)
@@ -124,7 +140,7 @@ class ContactSink:
         self._created += applied.created
         if self._created >= self._tell_planner_at:
             self._tell_planner_at = 2 * self._created
-            self._bulk.grown(CONTACT)
+            self._bulk.grown(CONTACT, (*IDENTITY, "uid"))
         return applied
 
     def _lock(self, keys: Sequence[str]) -> dict[str, _Found]:
