@@ -7,7 +7,7 @@ than building statements per row. Values are plain Python ones; JSON is passed a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,7 +79,7 @@ class Bulk(ABC):
             cursor.execute(statement, parameters)
 
     def grown(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  only one database needs it
-        """Tell the planner that a table holds many more rows than it may know of; ``columns`` are looked up."""
+        """Tell the planner that a table has many more rows than it may know, and what is in ``columns``."""
 
     @abstractmethod
     def one_of(self, column: str) -> str:
@@ -100,6 +100,23 @@ class Bulk(ABC):
     @abstractmethod
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
         """A temporary table ``(key)`` with the lines of the texts of a one-column query."""
+
+    @abstractmethod
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        """Rows by an index on the columns of ``where``, then ``key``, whatever the planner believes.
+
+        Rows of ``where`` may be half of the table, or new since its statistics were taken: a
+        plan that reads them all for each batch makes a pull quadratic.
+        """
 
     #: Appended to a SELECT: the rows stay as they are until the transaction ends.
     lock = ""
@@ -140,6 +157,25 @@ class PostgresBulk(Bulk):
             f"CREATE TEMP TABLE {table} AS SELECT unnest(string_to_array(pages.text, E'\\n')) AS key"
             f" FROM ({query}) AS pages(text)",
             parameters,
+        )
+
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        # OFFSET 0 keeps the planner from turning the loop inside out
+        fixed = " AND ".join([f"{name} = %s" for name in where])
+        return self.select(
+            f"SELECT found.* FROM unnest(%s::text[]) AS wanted(value) CROSS JOIN LATERAL"
+            f" (SELECT {', '.join(columns)} FROM {table}"
+            f" WHERE {fixed} AND {key} = wanted.value AND {also} OFFSET 0) AS found",
+            [[*values], *where.values()],
         )
 
     def _stage(self, staged: str, table: str, names: str) -> None:
@@ -184,6 +220,22 @@ class SqliteBulk(Bulk):
             " json_each('[\"' || replace(replace(replace(text, '\\', '\\\\'), '\"', '\\\"'),"
             " char(10), '\",\"') || '\"]')",
             parameters,
+        )
+
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        fixed = " AND ".join([f"{name} = %s" for name in where])
+        return self.select(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE {fixed} AND {also} AND {self.one_of(key)}",
+            [*where.values(), self.many(values)],
         )
 
     def _stage(self, staged: str, table: str, names: str) -> None:

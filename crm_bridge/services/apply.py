@@ -90,13 +90,8 @@ class ContactSink:
             self._began_empty = not self._bulk.select(mine, [self.connection.pk])
         if self._began_empty:
             return found  # the few that this run has written meanwhile are recognised in ``apply``
-        for family, remote_ids in by_family([split_key(key) for key in keys]).items():
-            rows = self._bulk.select(
-                "SELECT remote_id, content_hash, remote_updated_at, state"
-                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
+        columns = ("remote_id", "content_hash", "remote_updated_at", "state")
+        for family, rows in self._find(CONTACT, columns, map(split_key, keys)):
             for remote_id, content_hash, updated_at, state in rows:
                 # not in the WHERE: SQLite would walk the index of states instead of the identities
                 if state == Contact.State.LIVE:
@@ -145,18 +140,20 @@ class ContactSink:
 
     def _lock(self, keys: Sequence[str]) -> dict[str, _Found]:
         """The contacts that exist, locked in one order, so that two writers never deadlock."""
-        found: dict[str, _Found] = {}
-        for family, remote_ids in sorted(by_family([split_key(key) for key in keys]).items()):
-            # "+id": sorted at the end, where "id" would let SQLite walk the whole table in that order
-            rows = self._bulk.select(
-                "SELECT id, remote_id, state, content_hash"
-                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')} ORDER BY +id{self._bulk.lock}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
-            for pk, remote_id, state, content_hash in rows:
-                found[f"{family} {remote_id}"] = _Found(pk, state, content_hash)
-        return found
+        here = self._find(CONTACT, ("id",), map(split_key, keys))
+        ids = [pk for _family, rows in here for (pk,) in rows]
+        if not ids:
+            return {}
+        # "+id": sorted at the end, where "id" would let SQLite walk the whole table in that order
+        rows = self._bulk.select(
+            f"SELECT id, family, remote_id, state, content_hash FROM {CONTACT}"
+            f" WHERE {self._bulk.one_of('id')} ORDER BY +id{self._bulk.lock}",
+            [self._bulk.many(ids)],
+        )
+        return {
+            f"{family} {remote_id}": _Found(pk, state, content_hash)
+            for pk, family, remote_id, state, content_hash in rows
+        }
 
     def _guarded(self, ids: Sequence[int]) -> set[int]:
         """Contacts with a change that is open, or was settled a moment ago."""
@@ -189,10 +186,9 @@ class ContactSink:
             relatives.setdefault(before[identity], pk)
         uids = {entry.prepared.record.uid: entry.key for entry in entries if entry.prepared.record.uid}
         if uids:
-            rows = self._bulk.select(
-                f"SELECT uid, id FROM {CONTACT} WHERE connection_id = %s AND NOT (uid = '')"
-                f" AND {self._bulk.one_of('uid')}",
-                [self.connection.pk, self._bulk.many(list(uids))],
+            mine = {"connection_id": self.connection.pk}
+            rows = self._bulk.find(
+                CONTACT, ("uid", "id"), "uid", list(uids), where=mine, also="NOT (uid = '')"
             )
             for uid, pk in rows:
                 relatives.setdefault(uids[uid], pk)
@@ -202,14 +198,17 @@ class ContactSink:
         self, table: str, column: str, identities: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[tuple[str, str], int]]:
         """(family, remote id) and the wanted column of each row that has one of the identities."""
-        for family, remote_ids in by_family(list(identities)).items():
-            rows = self._bulk.select(
-                f"SELECT remote_id, {column} FROM {table} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
+        for family, rows in self._find(table, ("remote_id", column), identities):
             for remote_id, found in rows:
                 yield (family, remote_id), found
+
+    def _find(
+        self, table: str, columns: Sequence[str], identities: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+        """Rows of a table that have one of the identities, family by family."""
+        for family, remote_ids in by_family(list(identities)).items():
+            where = {"connection_id": self.connection.pk, "family": family}
+            yield family, self._bulk.find(table, columns, "remote_id", remote_ids, where=where)
 
     def _relative(self, pk: int, entry: Entry, applied: Applied) -> None:
         """A record under a new key of a contact we know: it moves to its new identity."""
