@@ -209,7 +209,7 @@ class SqliteBulk(Bulk):
         return moment.isoformat(" ").removesuffix("+00:00")
 
     def moment(self, stored: Any) -> datetime | None:
-        return None if stored is None else datetime.fromisoformat(str(stored)).replace(tzinfo=UTC)
+        return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
 
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
         self.execute(f"DROP TABLE IF EXISTS temp.{table}")

@@ -406,8 +406,9 @@ def _not_older(entry: Entry, before: Entry) -> bool:
 
 
 def _id_problem(item: RawItem) -> str:
-    if not item.remote_id:
+    remote_id = item.remote_id
+    if not remote_id:
         return "it has no id"
-    if len(item.remote_id) > 64 or not item.remote_id.isprintable() or " " in item.remote_id:
+    if len(remote_id) > 64 or not (remote_id.isalnum() or (remote_id.isprintable() and " " not in remote_id)):
         return "its id is not one we can keep"
     return ""
