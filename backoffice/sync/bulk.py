@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -22,6 +22,8 @@ class Bulk(ABC):
 
     def __init__(self, database: Any) -> None:
         self.database = database
+        # staging tables that a commit has made lasting: to ask for each again costs a round trip
+        self._staged: set[str] = set()
 
     def insert(self, table: str, columns: Sequence[str], rows: Rows) -> None:
         """New rows; the caller knows that none of them is there."""
@@ -47,7 +49,9 @@ class Bulk(ABC):
         if not rows:
             return []
         names, staged = ", ".join(columns), f"staged_{table}"
-        self._stage(staged, table, names)
+        if staged not in self._staged:
+            self._stage(staged, table, names)
+            transaction.on_commit(lambda: self._staged.add(staged), using=self.database.alias)
         self._load(staged, columns, rows)
         statement = (
             f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} WHERE true"
