@@ -1,5 +1,6 @@
 """Text as search sees it: lower case, no diacritics, single spaces."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -7,6 +8,7 @@ from functools import lru_cache
 from crm_bridge.phones import digits
 
 _STROKES = str.maketrans({"đ": "d", "Đ": "d", "ð": "d", "ø": "o", "ł": "l", "ı": "i"})
+_MARKS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
 @lru_cache(maxsize=16_384)
@@ -14,8 +16,10 @@ def fold(text: str) -> str:
     """``Nguyễn  Văn Đức`` → ``nguyen van duc``."""
     if text.isascii():
         return " ".join(text.lower().split())
-    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
-    return " ".join("".join(char for char in plain if not unicodedata.combining(char)).casefold().split())
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", text.translate(_STROKES)))
+    if not plain.isascii():  # marks of other scripts
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return " ".join(plain.casefold().split())
 
 
 def search_text(name: str, phones: Iterable[tuple[str, str]], emails: Iterable[str]) -> str:

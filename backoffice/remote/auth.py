@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from backoffice.remote.errors import ConnectionBroken, Rejected, RemoteError, RetryLater
 
@@ -34,7 +34,12 @@ class Outgoing:
         """Path and query exactly as they go over the wire."""
         if not self.params:
             return self.path
-        return f"{self.path}?{urlencode(self.params, quote_via=quote, safe='')}"
+        return f"{self.path}?{'&'.join([f'{_quoted(key)}={_quoted(value)}' for key, value in self.params])}"
+
+
+def _quoted(text: str) -> str:
+    """Percent-encoded; most names and values are letters and digits, which stay as they are."""
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 class Auth(Protocol):

@@ -16,12 +16,11 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import orjson
-from urllib3.response import BaseHTTPResponse
 
-from backoffice.remote.answers import Judge, Received, error_for, receive, refusal, with_evidence
+from backoffice.remote.answers import Judge, Received, error_for, refusal, with_evidence
 from backoffice.remote.auth import Auth, Outgoing
 from backoffice.remote.body import NotJson, TooBig, parse_json
 from backoffice.remote.errors import ConnectionBroken, RemoteError, RetryLater, StaleCredential
@@ -34,7 +33,7 @@ from backoffice.remote.wire import attempt
 logger = logging.getLogger("backoffice.remote")
 
 Params = Mapping[str, object]
-Send = Callable[[Outgoing, tuple[float, float]], BaseHTTPResponse]
+Send = Callable[[Outgoing, tuple[float, float], int], Received]
 
 _READS = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -157,7 +156,7 @@ class RemoteSession:
         """
         request = self._outgoing("GET", path, params)
         attempts = self._read_attempts if repeatable else 1
-        return self._call(request, operation, self._transports.by_pool, (), attempts).body
+        return self._call(request, operation, self._transports.by_lane, (), attempts).body
 
     def parse(self, body: bytes, *, operation: str) -> Any:
         """JSON data of a body that was read; raises BadResponse."""
@@ -228,7 +227,9 @@ class RemoteSession:
         started, received, outcome = time.monotonic(), None, "ok"
         try:
             self._limiter.acquire(call.ends)
-            signed = replace(request, params=[*request.params], headers={**request.headers})
+            signed = Outgoing(
+                request.method, request.path, [*request.params], {**request.headers}, request.body
+            )
             generation = self._auth.apply(signed)
             started = time.monotonic()
             left = call.ends - started
@@ -236,7 +237,7 @@ class RemoteSession:
                 raise RetryLater("not called: no time was left")
             attempt.begin(call.ends, self._timeouts.read)
             timeout = min(self._timeouts.connect, left), min(self._timeouts.read, left)
-            received = receive(call.send(signed, timeout), self._max_bytes)
+            received = call.send(signed, timeout, self._max_bytes)
         except RemoteError as error:
             outcome = type(error).__name__
             raise
@@ -288,7 +289,8 @@ class RemoteSession:
                 "it redirects to another host, which we do not follow; check the base URL"
             )
             raise self._told(broken, operation, received)
-        return replace(request, path=there.path or "/", params=parse_qsl(there.query, keep_blank_values=True))
+        path = quote(there.path or "/", safe="/%:@!$&'()*+,;=~")
+        return replace(request, path=path, params=parse_qsl(there.query, keep_blank_values=True))
 
     def _wait_before_retry(self, error: RemoteError, number: int, call: _Call) -> float | None:
         """Seconds to sleep before the next attempt; None when the caller must decide."""

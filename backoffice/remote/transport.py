@@ -1,4 +1,4 @@
-"""The two ways bytes leave: `requests` for single calls, its pool directly for long walks.
+"""The two ways bytes leave: `requests` for single calls, the page lane for long walks.
 
 Both go over the same guarded pool to one host, so neither can be led elsewhere. Also puts
 a broken transport into our own errors, by what is known at the socket.
@@ -13,14 +13,14 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
-from urllib3 import Timeout
 from urllib3.response import BaseHTTPResponse
 
-from backoffice.remote.answers import refusal
+from backoffice.remote.answers import Received, receive, refusal
 from backoffice.remote.auth import Outgoing
 from backoffice.remote.errors import ConnectionBroken, OutcomeUnknown, RemoteError, RetryLater
+from backoffice.remote.lane import PageLane
 from backoffice.remote.target import Target
-from backoffice.remote.wire import AddressRefused, PlainPool, TlsPool, attempt
+from backoffice.remote.wire import AddressRefused, GuardedPool, PlainPool, TlsPool, attempt
 
 #: Everything a transport may raise; `failure_of` turns it into one of ours.
 BROKEN = (
@@ -51,15 +51,17 @@ class Transports:
 
     def __init__(self, target: Target, parallel: int, ca_file: str | None) -> None:
         self._origin = target.origin
-        self._pool: urllib3.HTTPConnectionPool
+        self._pool: GuardedPool
         if target.scheme == "https":
             context = ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
             self._pool = TlsPool(target.host, target.port, maxsize=parallel, ssl_context=context)
         else:
             self._pool = PlainPool(target.host, target.port, maxsize=parallel)
         self._adapter = _OneHost(self._pool)
+        #: For thousands of reads.
+        self.by_lane = PageLane(self._pool, target.origin.partition("://")[2]).read
 
-    def by_requests(self, request: Outgoing, timeout: tuple[float, float]) -> BaseHTTPResponse:
+    def by_requests(self, request: Outgoing, timeout: tuple[float, float], max_bytes: int) -> Received:
         """For single calls."""
         url = self._origin + request.target()
         prepared = requests.Request(request.method, url, request.headers, data=request.body).prepare()
@@ -67,20 +69,7 @@ class Transports:
         # and takes proxies and passwords from the environment
         answer = self._adapter.send(prepared, stream=True, timeout=timeout)
         raw: BaseHTTPResponse = answer.raw
-        return raw
-
-    def by_pool(self, request: Outgoing, timeout: tuple[float, float]) -> BaseHTTPResponse:
-        """For thousands of pages: no per-call objects but what urllib3 needs."""
-        return self._pool.urlopen(
-            request.method,
-            request.target(),
-            request.body,
-            request.headers,
-            retries=False,
-            redirect=False,
-            timeout=Timeout(*timeout),
-            preload_content=False,
-        )
+        return receive(raw, max_bytes)
 
     def close(self) -> None:
         """Closes the idle connections."""

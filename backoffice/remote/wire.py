@@ -40,6 +40,13 @@ class _Attempt(threading.local):
         self.ends, self.read_timeout = ends, read_timeout
         self.unsent, self.fresh = None, False
 
+    def left(self) -> float:
+        """Seconds the next receive may take; raises once the call's deadline has passed."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise DeadlineReached("the call's deadline has passed")
+        return min(left, self.read_timeout)
+
 
 attempt = _Attempt()
 
@@ -89,8 +96,8 @@ def allowed_addresses(host: str, port: int) -> list[str]:
 class _DeadlineReader(io.RawIOBase):
     """Bounds every single receive by the read timeout and by what is left of the call."""
 
-    def __init__(self, raw: Any, sock: socket.socket) -> None:
-        self._raw, self._sock = raw, sock
+    def __init__(self, raw: Any, sock: socket.socket, ahead: bytes) -> None:
+        self._raw, self._sock, self._ahead = raw, sock, ahead
         self._ends, self._read_timeout = attempt.ends, attempt.read_timeout
         self.ended = False
 
@@ -101,6 +108,10 @@ class _DeadlineReader(io.RawIOBase):
         left = self._ends - time.monotonic()
         if left <= 0:
             raise DeadlineReached("the call's deadline has passed")
+        if self._ahead:
+            count = min(len(buffer), len(self._ahead))
+            buffer[:count], self._ahead = self._ahead[:count], self._ahead[count:]
+            return count
         self._sock.settimeout(min(left, self._read_timeout))
         count = self._raw.readinto(buffer)
         self.ended = count == 0
@@ -111,12 +122,15 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
-class _DeadlineResponse(http.client.HTTPResponse):
-    """An answer whose status line, headers and body are all read against the deadline."""
+class DeadlineResponse(http.client.HTTPResponse):
+    """An answer whose status line, headers and body are all read against the deadline.
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    `ahead` is what was read of it already.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, ahead: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._reader = _DeadlineReader(self.fp.detach(), sock)
+        self._reader = _DeadlineReader(self.fp.detach(), sock, ahead)
         self.fp = io.BufferedReader(self._reader, 65536)
 
     def begin(self) -> None:
@@ -127,7 +141,7 @@ class _DeadlineResponse(http.client.HTTPResponse):
 
 
 class _Guarded(HTTPConnection):
-    response_class = _DeadlineResponse
+    response_class = DeadlineResponse
 
     def _new_conn(self) -> socket.socket:
         """Connects to one of the addresses that were checked, not to the name again."""
@@ -165,13 +179,25 @@ class _TlsConnection(_Guarded, HTTPSConnection):
     pass
 
 
-class PlainPool(HTTPConnectionPool):
+class GuardedPool(HTTPConnectionPool):
+    """Idle connections to one host, for the ordinary calls and for those that drive the socket."""
+
+    def borrow(self) -> Any:
+        """A connection nobody else uses; unconnected when new or closed by the other side."""
+        return self._get_conn()
+
+    def give_back(self, connection: Any) -> None:
+        """After use, closed or not."""
+        self._put_conn(connection)
+
+
+class PlainPool(GuardedPool):
     """Connections to this machine during development."""
 
     ConnectionCls = _PlainConnection
 
 
-class TlsPool(HTTPSConnectionPool):
+class TlsPool(GuardedPool, HTTPSConnectionPool):
     """Connections to everybody else; the certificate is always verified."""
 
     ConnectionCls = _TlsConnection

@@ -7,12 +7,12 @@ than building statements per row. Values are plain Python ones; JSON is passed a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -22,6 +22,8 @@ class Bulk(ABC):
 
     def __init__(self, database: Any) -> None:
         self.database = database
+        # staging tables that a commit has made lasting: to ask for each again costs a round trip
+        self._staged: set[str] = set()
 
     def insert(self, table: str, columns: Sequence[str], rows: Rows) -> None:
         """New rows; the caller knows that none of them is there."""
@@ -29,23 +31,39 @@ class Bulk(ABC):
             self._load(table, columns, rows)
 
     def upsert(
-        self, table: str, columns: Sequence[str], rows: Rows, *, key: Sequence[str], once: Sequence[str] = ()
-    ) -> None:
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Rows,
+        *,
+        key: Sequence[str],
+        once: Sequence[str] = (),
+        returning: Sequence[str] = (),
+    ) -> list[tuple[Any, ...]]:
         """Insert, or update by ``key``; the columns in ``once`` are only set on insert.
 
-        Through a staging table, so that all rows arrive in one statement: that is what makes
-        PostgreSQL fast, and SQLite's full-text index, which is flushed per statement.
+        Returns the columns ``returning`` of each row, in no order. Through a staging table, so
+        that all rows arrive in one statement: that is what makes PostgreSQL fast, and SQLite's
+        full-text index, which is flushed per statement.
         """
         if not rows:
-            return
+            return []
         names, staged = ", ".join(columns), f"staged_{table}"
-        self._stage(staged, table, names)
+        if staged not in self._staged:
+            self._stage(staged, table, names)
+            transaction.on_commit(lambda: self._staged.add(staged), using=self.database.alias)
         self._load(staged, columns, rows)
-        self.execute(
+        statement = (
             f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} WHERE true"
             f" ON CONFLICT ({', '.join(key)}) {_update(columns, key, once)}"
         )
+        stored: list[tuple[Any, ...]] = []
+        if returning:
+            stored = self.select(f"{statement} RETURNING {', '.join(returning)}", ())
+        else:
+            self.execute(statement)
         self.execute(f"DELETE FROM {staged}")
+        return stored
 
     def delete(self, table: str, column: str, values: Iterable[int]) -> None:
         """All rows whose ``column`` is one of the values."""
@@ -64,8 +82,8 @@ class Bulk(ABC):
         with self.database.cursor() as cursor:
             cursor.execute(statement, parameters)
 
-    def grown(self, table: str) -> None:  # noqa: B027  only one database needs it
-        """Tell the planner that a table holds many more rows than it may know of."""
+    def grown(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  only one database needs it
+        """Tell the planner that a table has many more rows than it may know, and what is in ``columns``."""
 
     @abstractmethod
     def one_of(self, column: str) -> str:
@@ -85,7 +103,24 @@ class Bulk(ABC):
 
     @abstractmethod
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
-        """A temporary table ``(key)`` with each line of the texts of a one-column query, once."""
+        """A temporary table ``(key)`` with the lines of the texts of a one-column query."""
+
+    @abstractmethod
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        """Rows by an index on the columns of ``where``, then ``key``, whatever the planner believes.
+
+        Rows of ``where`` may be half of the table, or new since its statistics were taken: a
+        plan that reads them all for each batch makes a pull quadratic.
+        """
 
     #: Appended to a SELECT: the rows stay as they are until the transaction ends.
     lock = ""
@@ -103,9 +138,9 @@ class PostgresBulk(Bulk):
 
     lock = " FOR UPDATE"
 
-    def grown(self, table: str) -> None:
+    def grown(self, table: str, columns: Sequence[str]) -> None:
         # autovacuum looks once a minute: until then a look-up of a thousand ids reads the whole index
-        self.execute(f"ANALYZE {table}")
+        self.execute(f"ANALYZE {table} ({', '.join(columns)})")
 
     def one_of(self, column: str) -> str:
         return f"{column} = ANY(%s)"
@@ -123,11 +158,29 @@ class PostgresBulk(Bulk):
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
         self.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
         self.execute(
-            f"CREATE TEMP TABLE {table} AS SELECT DISTINCT unnest(string_to_array(pages.text, E'\\n')) AS key"
+            f"CREATE TEMP TABLE {table} AS SELECT unnest(string_to_array(pages.text, E'\\n')) AS key"
             f" FROM ({query}) AS pages(text)",
             parameters,
         )
-        self.execute(f"ANALYZE {table}")
+
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        # OFFSET 0 keeps the planner from turning the loop inside out
+        fixed = " AND ".join([f"{name} = %s" for name in where])
+        return self.select(
+            f"SELECT found.* FROM unnest(%s::text[]) AS wanted(value) CROSS JOIN LATERAL"
+            f" (SELECT {', '.join(columns)} FROM {table}"
+            f" WHERE {fixed} AND {key} = wanted.value AND {also} OFFSET 0) AS found",
+            [[*values], *where.values()],
+        )
 
     def _stage(self, staged: str, table: str, names: str) -> None:
         self.execute(
@@ -153,10 +206,14 @@ class SqliteBulk(Bulk):
 
     def time(self, moment: datetime | None) -> Any:
         # as Django stores it: naive UTC
-        return None if moment is None else str(moment.astimezone(UTC).replace(tzinfo=None))
+        if moment is None:
+            return None
+        if moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
+        return moment.isoformat(" ").removesuffix("+00:00")
 
     def moment(self, stored: Any) -> datetime | None:
-        return None if stored is None else datetime.fromisoformat(str(stored)).replace(tzinfo=UTC)
+        return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
 
     def lines(self, table: str, query: str, parameters: Sequence[Any]) -> None:
         self.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -167,6 +224,22 @@ class SqliteBulk(Bulk):
             " json_each('[\"' || replace(replace(replace(text, '\\', '\\\\'), '\"', '\\\"'),"
             " char(10), '\",\"') || '\"]')",
             parameters,
+        )
+
+    def find(
+        self,
+        table: str,
+        columns: Sequence[str],
+        key: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        also: str = "true",
+    ) -> list[tuple[Any, ...]]:
+        fixed = " AND ".join([f"{name} = %s" for name in where])
+        return self.select(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE {fixed} AND {also} AND {self.one_of(key)}",
+            [*where.values(), self.many(values)],
         )
 
     def _stage(self, staged: str, table: str, names: str) -> None:

@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ BATCH = 500
 ROWS_AHEAD = 1000
 """Read ahead while a batch is written, as pages in flight or waiting."""
 NO_LATENCY = 0.004
-"""Seconds: a list that answers within this is read faster by one thread than by many."""
+"""Seconds: a list whose pages come within this is read faster by one thread than by many."""
 MAX_PAGES = 200_000
 FILTER_SLACK = timedelta(days=2)
 """How far outside of ``since`` a record may be before the filter counts as ignored."""
@@ -114,6 +115,9 @@ class _Page:
     body: bytes
     raw: RawPage | None = None
     entries: list[Entry] | None = None
+    took: float = 0.0
+    """Seconds until it was here."""
+    mapped: Future[None] | None = None
 
 
 class Pull:
@@ -171,8 +175,8 @@ class Pull:
         self._walking = walk
         self.marks.start(walk.key, self.sink.dirty() if self._use_marks else set())
         known = self.marks.pages() if self._use_marks else 0
-        # with nothing to compare pages with, they are read where they were fetched: the threads
-        # work while this one waits for the database
+        # with nothing to compare pages with, every record is mapped: by a thread of its own, which
+        # works while this one waits for the database
         self._eager = walk.numbered and not known
         watch = PageWatch(MAX_PAGES)
         empty, total, first, largest = 0, None, True, 0
@@ -241,27 +245,30 @@ class Pull:
         first = int(walk.first)
 
         def fetch(ordinal: int) -> _Page:
-            asked_at = timezone.now()
+            asked_at, began = timezone.now(), time.monotonic()
             page = _Page(ordinal, first + ordinal, asked_at, self._fetch(walk, first + ordinal))
-            if self._eager:
-                with suppress(BadResponse):  # said again, and dealt with, when its turn comes
-                    page.raw = walk.split(page.body)
-                    page.entries = [self._entry(item, asked_at) for item in page.raw.items]
-                    for entry in page.entries:
-                        self._understand(walk, entry)
+            page.took = time.monotonic() - began
             return page
 
-        start, end = place.ordinal, walk.empty_pages_at_end
-        began = time.monotonic()
-        page = fetch(start)
-        took = time.monotonic() - began
-        yield page
-        if took < NO_LATENCY:  # one after the other, until the reader has seen the end
-            yield from map(fetch, itertools.count(start + 1))
-        start += 1
+        start = place.ordinal
+        yield fetch(start)  # may have had to connect, so the ones after it tell how quick the list is
+        took = 0.0
+        while took < NO_LATENCY and not self._eager:
+            start += 1
+            page = fetch(start)
+            took += (page.took - took) / (8 if took else 1)
+            yield page
         window = max(self._ahead, 2 * self._parallel) if self._parallel > 1 else 1
-        sure = max(end, known + end - start)
-        yield from prefetch(fetch, itertools.count(start), window, self._parallel, sure)
+        sure = max(walk.empty_pages_at_end, known + walk.empty_pages_at_end - start - 1)
+        with ThreadPoolExecutor(1, "understand") as mapper:
+
+            def fetch_and_map(ordinal: int) -> _Page:
+                page = fetch(ordinal)
+                page.mapped = mapper.submit(self._map, walk, page)
+                return page
+
+            get = fetch_and_map if self._eager else fetch
+            yield from prefetch(get, itertools.count(start + 1), window, self._parallel, sure)
 
     def _by_token(self, walk: Walk, place: Place) -> Generator[_Page, None, None]:
         position = walk.first if place.position is None else place.position
@@ -280,8 +287,18 @@ class Pull:
             self.run.requests += 1
         return walk.fetch(position)
 
+    def _map(self, walk: Walk, page: _Page) -> None:
+        """Cut a page and map its elements; pure. A damaged page is dealt with when its turn comes."""
+        with suppress(BadResponse):
+            page.raw = walk.split(page.body)
+            page.entries = [self._entry(item, page.asked_at) for item in page.raw.items]
+            for entry in page.entries:
+                self._understand(walk, entry)
+
     def _split(self, walk: Walk, page: _Page) -> RawPage:
         """Cut a page; one that came damaged is asked for once more."""
+        if page.mapped is not None:
+            page.mapped.result()
         if page.raw is None:
             try:
                 page.raw = walk.split(page.body)
@@ -389,8 +406,9 @@ def _not_older(entry: Entry, before: Entry) -> bool:
 
 
 def _id_problem(item: RawItem) -> str:
-    if not item.remote_id:
+    remote_id = item.remote_id
+    if not remote_id:
         return "it has no id"
-    if len(item.remote_id) > 64 or not item.remote_id.isprintable() or " " in item.remote_id:
+    if len(remote_id) > 64 or not (remote_id.isalnum() or (remote_id.isprintable() and " " not in remote_id)):
         return "its id is not one we can keep"
     return ""

@@ -49,6 +49,8 @@ class Outcome:
     held: bool = False
     held_ids: list[int] = field(default_factory=list)
     """The first rows that the last pass of a held run did not show."""
+    live_before: int = 0
+    """How many rows there were to be missed; only counted when some were."""
 
 
 def hold_above(live: int) -> int:
@@ -61,30 +63,39 @@ def passes(
     marks: Marks,
     mirror: Mirror,
     *,
-    live_before: int,
+    live_before: int | Callable[[], int],
     allowed: int = 0,
     beat: Callable[[], None],
 ) -> Outcome:
     """Read the whole list until it is clear what is absent.
 
     ``read`` makes one pass and returns how many pages were not as in the pass before it.
-    ``allowed`` is how many absent rows a person approved.
+    ``live_before`` is how many rows there were before; 0 means the first pull, in which there
+    is nothing yet that could be missed. ``allowed`` is how many absent rows a person approved.
     """
     outcome = Outcome()
-    limit = max(hold_above(live_before), allowed)
     candidates: Sequence[int] | None = None
     while True:
         began = timezone.now()
         changed_pages = read()
         outcome.passes += 1
-        outcome.absent, ids = mirror.absent(marks.to_table(), began, max(limit + 1, SHOWN))
-        beat()
         if live_before == 0:
-            outcome.absent = 0  # the first pull: there is nothing yet that could be missed
             return outcome
+        keys = marks.to_table()
+        outcome.absent, ids = mirror.absent(keys, began, SHOWN)
+        beat()
         if outcome.absent == 0:
             outcome.stable = changed_pages == 0
             return outcome
+        if callable(live_before):
+            live_before = live_before()
+            if live_before == 0:
+                outcome.absent = 0
+                return outcome
+        outcome.live_before = live_before
+        limit = max(hold_above(live_before), allowed)
+        if limit >= SHOWN < outcome.absent:
+            outcome.absent, ids = mirror.absent(keys, began, limit + 1)
         before, candidates = candidates, ids
         if before is not None:
             kept = set(before)

@@ -17,7 +17,15 @@ from backoffice.sync.bulk import Bulk
 from backoffice.sync.pull import Applied, Entry
 from crm_bridge.models import Connection, Contact, ContactAlias, ContactChange, Merge, PageMark, Tombstone
 from crm_bridge.records import EDITABLE_FIELDS, ContactRecord, Identity, Operation, canonical
-from crm_bridge.services.contact_rows import CONTACT, ContactRows, Prepared, by_family, prepare, touched_at
+from crm_bridge.services.contact_rows import (
+    CONTACT,
+    IDENTITY,
+    ContactRows,
+    Prepared,
+    by_family,
+    prepare,
+    touched_at,
+)
 from crm_bridge.services.rows import write_values
 
 LIVE = Contact.State.LIVE
@@ -25,6 +33,9 @@ CLOCKS_APART = timedelta(seconds=60)
 """A page asked for that shortly after a change was settled may still show the value before."""
 FIRST_NEWS = 1000
 """New contacts in one pull after which the planner is told of them, then at each doubling."""
+
+_DIRTY = "(content_hash = '' OR NOT (state = 'live'))"
+"""As the partial index says it: changed here since it was read, or not live."""
 
 
 def drop_marks(contact: Contact) -> None:
@@ -58,6 +69,7 @@ class ContactSink:
         self.connection, self._bulk = connection, bulk
         self._rows = ContactRows(connection.pk, bulk)
         self._created, self._tell_planner_at = 0, FIRST_NEWS
+        self._began_empty: bool | None = None
 
     # --- before the transaction ------------------------------------------------------------
 
@@ -65,7 +77,7 @@ class ContactSink:
         """Contacts to be read again: changed here since, or not live although maybe listed."""
         rows = self._bulk.select(
             f"SELECT family, remote_id FROM {CONTACT} WHERE connection_id = %s AND remote_id IS NOT NULL"
-            " AND (content_hash = '' OR NOT (state = 'live'))",
+            f" AND {_DIRTY}",
             [self.connection.pk],
         )
         return {f"{family} {remote_id}" for family, remote_id in rows}
@@ -73,13 +85,13 @@ class ContactSink:
     def known(self, keys: Sequence[str]) -> Mapping[str, tuple[str, datetime | None]]:
         """Hashes of live contacts; everything else is looked at closely."""
         found: dict[str, tuple[str, datetime | None]] = {}
-        for family, remote_ids in by_family([split_key(key) for key in keys]).items():
-            rows = self._bulk.select(
-                "SELECT remote_id, content_hash, remote_updated_at, state"
-                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
+        if self._began_empty is None:
+            mine = f"SELECT 1 FROM {CONTACT} WHERE connection_id = %s LIMIT 1"
+            self._began_empty = not self._bulk.select(mine, [self.connection.pk])
+        if self._began_empty:
+            return found  # the few that this run has written meanwhile are recognised in ``apply``
+        columns = ("remote_id", "content_hash", "remote_updated_at", "state")
+        for family, rows in self._find(CONTACT, columns, map(split_key, keys)):
             for remote_id, content_hash, updated_at, state in rows:
                 # not in the WHERE: SQLite would walk the index of states instead of the identities
                 if state == Contact.State.LIVE:
@@ -107,7 +119,9 @@ class ContactSink:
         ids: dict[tuple[str, str], int] = {}
         for entry in entries:
             row = found.get(entry.key)
-            if row is not None and (row.state != LIVE or row.pk in guarded):
+            if row is not None and row.content_hash == entry.content_hash and row.state == LIVE:
+                applied.unchanged += 1
+            elif row is not None and (row.state != LIVE or row.pk in guarded):
                 self._one(row.pk, entry, applied)
             elif row is None and entry.key in relatives:
                 self._relative(relatives[entry.key], entry, applied)
@@ -121,23 +135,25 @@ class ContactSink:
         self._created += applied.created
         if self._created >= self._tell_planner_at:
             self._tell_planner_at = 2 * self._created
-            self._bulk.grown(CONTACT)
+            self._bulk.grown(CONTACT, (*IDENTITY, "uid"))
         return applied
 
     def _lock(self, keys: Sequence[str]) -> dict[str, _Found]:
         """The contacts that exist, locked in one order, so that two writers never deadlock."""
-        found: dict[str, _Found] = {}
-        for family, remote_ids in sorted(by_family([split_key(key) for key in keys]).items()):
-            # "+id": sorted at the end, where "id" would let SQLite walk the whole table in that order
-            rows = self._bulk.select(
-                "SELECT id, remote_id, state, content_hash"
-                f" FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')} ORDER BY +id{self._bulk.lock}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
-            for pk, remote_id, state, content_hash in rows:
-                found[f"{family} {remote_id}"] = _Found(pk, state, content_hash)
-        return found
+        here = self._find(CONTACT, ("id",), map(split_key, keys))
+        ids = [pk for _family, rows in here for (pk,) in rows]
+        if not ids:
+            return {}
+        # "+id": sorted at the end, where "id" would let SQLite walk the whole table in that order
+        rows = self._bulk.select(
+            f"SELECT id, family, remote_id, state, content_hash FROM {CONTACT}"
+            f" WHERE {self._bulk.one_of('id')} ORDER BY +id{self._bulk.lock}",
+            [self._bulk.many(ids)],
+        )
+        return {
+            f"{family} {remote_id}": _Found(pk, state, content_hash)
+            for pk, family, remote_id, state, content_hash in rows
+        }
 
     def _guarded(self, ids: Sequence[int]) -> set[int]:
         """Contacts with a change that is open, or was settled a moment ago."""
@@ -170,10 +186,9 @@ class ContactSink:
             relatives.setdefault(before[identity], pk)
         uids = {entry.prepared.record.uid: entry.key for entry in entries if entry.prepared.record.uid}
         if uids:
-            rows = self._bulk.select(
-                f"SELECT uid, id FROM {CONTACT} WHERE connection_id = %s AND NOT (uid = '')"
-                f" AND {self._bulk.one_of('uid')}",
-                [self.connection.pk, self._bulk.many(list(uids))],
+            mine = {"connection_id": self.connection.pk}
+            rows = self._bulk.find(
+                CONTACT, ("uid", "id"), "uid", list(uids), where=mine, also="NOT (uid = '')"
             )
             for uid, pk in rows:
                 relatives.setdefault(uids[uid], pk)
@@ -183,14 +198,17 @@ class ContactSink:
         self, table: str, column: str, identities: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[tuple[str, str], int]]:
         """(family, remote id) and the wanted column of each row that has one of the identities."""
-        for family, remote_ids in by_family(list(identities)).items():
-            rows = self._bulk.select(
-                f"SELECT remote_id, {column} FROM {table} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')}",
-                [self.connection.pk, family, self._bulk.many(remote_ids)],
-            )
+        for family, rows in self._find(table, ("remote_id", column), identities):
             for remote_id, found in rows:
                 yield (family, remote_id), found
+
+    def _find(
+        self, table: str, columns: Sequence[str], identities: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+        """Rows of a table that have one of the identities, family by family."""
+        for family, remote_ids in by_family(list(identities)).items():
+            where = {"connection_id": self.connection.pk, "family": family}
+            yield family, self._bulk.find(table, columns, "remote_id", remote_ids, where=where)
 
     def _relative(self, pk: int, entry: Entry, applied: Applied) -> None:
         """A record under a new key of a contact we know: it moves to its new identity."""
@@ -225,26 +243,36 @@ class ContactSink:
 
     def live(self) -> int:
         """How many contacts the CRM should list."""
-        return Contact.objects.filter(connection=self.connection, state=LIVE, remote_id__isnull=False).count()
+        # two walks through an index each, where one count by state would visit every row
+        mine = f"SELECT count(*) FROM {CONTACT} WHERE connection_id = %s AND remote_id IS NOT NULL"
+        (total,), (elsewhere,) = (
+            self._bulk.select(mine + more, [self.connection.pk])[0]
+            for more in ("", f" AND {_DIRTY} AND NOT (state = 'live')")
+        )
+        return int(total - elsewhere)
 
     def absent(self, keys_table: str, since: datetime, limit: int) -> tuple[int, list[int]]:
         """Live contacts that no page showed; what our own changes touched meanwhile is left out."""
         changes = ContactChange._meta.db_table
+        # first by the index of identities alone, then a look at the few rows that are left
+        unseen = (
+            f"WITH unseen AS MATERIALIZED (SELECT i.id FROM {CONTACT} i"
+            " WHERE i.connection_id = %s AND i.remote_id IS NOT NULL"
+            f" AND NOT EXISTS (SELECT 1 FROM {keys_table} k WHERE k.key = i.family || ' ' || i.remote_id))"
+        )
         missing = (
-            f" FROM {CONTACT} c WHERE c.connection_id = %s AND c.state = 'live' AND c.remote_id IS NOT NULL"
-            " AND c.created_at < %s"
-            f" AND NOT EXISTS (SELECT 1 FROM {keys_table} k WHERE k.key = c.family || ' ' || c.remote_id)"
+            f" FROM unseen CROSS JOIN {CONTACT} c WHERE c.id = unseen.id"
+            " AND c.state = 'live' AND c.created_at < %s"
             f" AND NOT EXISTS (SELECT 1 FROM {changes} h WHERE h.contact_id = c.id"
             f" AND (h.status IN ('sending', 'unknown') OR h.finished_at >= %s))"
         )
         moment = self._bulk.time(since)
         parameters = [self.connection.pk, moment, moment]
-        ids = [
-            pk for (pk,) in self._bulk.select(f"SELECT c.id{missing} ORDER BY c.id LIMIT {limit}", parameters)
-        ]
+        rows = self._bulk.select(f"{unseen} SELECT c.id{missing} ORDER BY c.id LIMIT {limit}", parameters)
+        ids = [pk for (pk,) in rows]
         if len(ids) < limit:
             return len(ids), ids
-        return int(self._bulk.select(f"SELECT count(*){missing}", parameters)[0][0]), ids
+        return int(self._bulk.select(f"{unseen} SELECT count(*){missing}", parameters)[0][0]), ids
 
 
 def sight(

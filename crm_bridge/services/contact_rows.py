@@ -6,6 +6,7 @@ Both write the same columns; a test pulls the same records through each and comp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -36,10 +37,9 @@ COLUMNS = (
 )  # fmt: skip
 ONLY_NEW = ("version", "created_at")
 
-_LENGTHS = {
-    name: getattr(Contact._meta.get_field(name), "max_length", 0)
-    for name in ("uid", "name", "stage", "source", "responsible", "industry", "rank_name")
-}
+_TEXTS = ("uid", "name", "stage", "source", "responsible", "industry", "rank_name")
+_LENGTHS = tuple(getattr(Contact._meta.get_field(name), "max_length", 0) for name in _TEXTS)
+_texts_of = attrgetter(*_TEXTS)
 _ITEM_LENGTHS = {
     "phones": {"value": 200, "type": 60},
     "emails": {"value": 320, "type": 60},
@@ -60,8 +60,8 @@ class Prepared:
 
 def check_lengths(record: ContactRecord) -> None:
     """Refuse what a column cannot hold; nothing is ever cut off silently."""
-    for name, longest in _LENGTHS.items():
-        if len(getattr(record, name)) > longest:
+    for name, longest, text in zip(_TEXTS, _LENGTHS, _texts_of(record), strict=True):
+        if len(text) > longest:
             raise Unreadable(f"{name} is longer than {longest} characters")
     for name, parts in _ITEM_LENGTHS.items():
         for item in getattr(record, name):
@@ -142,24 +142,19 @@ class ContactRows:
     def write(self, prepared: Sequence[Prepared], ids: Mapping[tuple[str, str], int]) -> None:
         """Insert or replace; ``ids`` are those of the contacts that exist already."""
         bulk = self._bulk
-        bulk.upsert(CONTACT, COLUMNS, [each.columns for each in prepared], key=IDENTITY, once=ONLY_NEW)
+        stored = bulk.upsert(
+            CONTACT,
+            COLUMNS,
+            [each.columns for each in prepared],
+            key=IDENTITY,
+            once=ONLY_NEW,
+            returning=("family", "remote_id", "id"),
+        )
         if ids:
             for table in (PHONE, EMAIL, CONTACT_TAG):
                 bulk.delete(table, "contact_id", ids.values())
-        known = {**ids, **self.ids([_identity(each) for each in prepared if _identity(each) not in ids])}
+        known = {(family, remote_id): pk for family, remote_id, pk in stored}
         self._write_children([(known[_identity(each)], each) for each in prepared])
-
-    def ids(self, identities: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        """Ids of contacts by (family, remote id)."""
-        found: dict[tuple[str, str], int] = {}
-        for family, remote_ids in by_family(identities).items():
-            rows = self._bulk.select(
-                f"SELECT id, remote_id FROM {CONTACT} WHERE connection_id = %s AND family = %s"
-                f" AND {self._bulk.one_of('remote_id')}",
-                [self._connection_id, family, self._bulk.many(remote_ids)],
-            )
-            found.update({(family, remote_id): pk for pk, remote_id in rows})
-        return found
 
     def _write_children(self, rows: Sequence[tuple[int, Prepared]]) -> None:
         bulk = self._bulk

@@ -258,7 +258,6 @@ class _Job:
         walks = list(connector.walks(stream))
         marks.forget_walks_but([walk.key for walk in walks])
         mirror = sink if isinstance(sink, ContactSink) else None
-        live_before = mirror.live() if mirror and self.state.last_complete_at else 0
         rows = 0
         start = place
 
@@ -279,7 +278,7 @@ class _Job:
                 one_pass,
                 marks,
                 mirror,
-                live_before=live_before,
+                live_before=self._live_before(mirror) if self.state.last_complete_at else 0,
                 allowed=self.state.cursor.get("allowed", {}).get("absent", 0),
                 beat=self._beat,
             )
@@ -289,10 +288,13 @@ class _Job:
         status, error = Status.OK, ""
         if outcome.held:
             status = Status.HELD
-            error = f"{outcome.absent} of {live_before} contacts were not in the list; nothing was removed."
+            error = (
+                f"{outcome.absent} of {outcome.live_before} contacts were not in the list;"
+                " nothing was removed."
+            )
             self.run.details["held"] = {
                 "absent": outcome.absent,
-                "live": live_before,
+                "live": outcome.live_before,
                 "ids": outcome.held_ids,
             }
         elif outcome.ids:
@@ -303,6 +305,10 @@ class _Job:
         self.run.settled = status == Status.OK and outcome.stable
         cursor = {key: value for key, value in self.state.cursor.items() if key != "allowed" or outcome.held}
         self._end(status, {**cursor, "rows": rows}, error, complete=status in (Status.OK, Status.HELD))
+
+    def _live_before(self, mirror: ContactSink) -> Callable[[], int]:
+        """Counted when it is needed: what this run added is taken off again."""
+        return lambda: mirror.live() - self.run.created
 
     def _beat(self) -> None:
         self.lease.save()

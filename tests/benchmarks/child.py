@@ -6,40 +6,44 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-FAMILIES = ("lead", "customer")
+from backoffice.remote.walk import Position, RawPage, Walk
+from tests.benchmarks.vendors import VENDORS
 
 
-def pages(url: str, key: str, extra: str = "") -> Iterator[bytes]:
-    """Every page of both lists by the plainest client there is, until an empty one."""
-    address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.netloc)
-    for family in FAMILIES:
-        for page in range(1, 1_000_000):
-            target = f"{address.path}/antcrm/contacts?contactType={family}&page={page}&limit=20{extra}"
-            connection.request("GET", target, headers={"apikey": key})
-            body = connection.getresponse().read()
-            yield body
-            if len(body) <= 2:
-                break
+def pages(job: dict[str, Any], since: str = "") -> Iterator[bytes]:
+    """Every page of the vendor's list by the plainest client there is."""
+    vendor = VENDORS[job["vendor"]]
+    connection = http.client.HTTPConnection(urlsplit(job["url"]).netloc)
+
+    def get(target: str) -> bytes:
+        connection.request("GET", target, headers=dict(vendor.headers))
+        return connection.getresponse().read()
+
+    return vendor.pages(get, since)
 
 
 def fetch(job: dict[str, Any]) -> dict[str, Any]:
     """R0: bytes only; F0: parsed and thrown away."""
-    since = f"&updateAtf={job['since']}" if job.get("since") else ""
-    parse = orjson.loads if job["parse"] else len
+    parse, rows_of = orjson.loads if job["parse"] else len, VENDORS[job["vendor"]].rows
     count = size = rows = 0
-    started = time.perf_counter()
-    for body in pages(job["url"], job["key"], since):
+    started, cpu = time.perf_counter(), time.process_time()
+    for body in pages(job, job.get("since", "")):
         parsed = parse(body)
-        rows += len(parsed) if job["parse"] else 0
+        rows += rows_of(parsed) if job["parse"] else 0
         count, size = count + 1, size + len(body)
-    return {"seconds": time.perf_counter() - started, "pages": count, "bytes": size, "rows": rows}
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - cpu,
+        "pages": count,
+        "bytes": size,
+        "rows": rows,
+    }
 
 
 def set_up() -> None:
@@ -52,10 +56,11 @@ def set_up() -> None:
 def connection_row(job: dict[str, Any]) -> Any:
     from crm_bridge.models import Connection
 
+    vendor = VENDORS[job["vendor"]]
     row = Connection.objects.filter(name="bench").first()
     if row is None:
-        row = Connection(name="bench", vendor="antcrm", credentials={"api_key": job["key"]})
-    row.base_url = f"{job['url']}/antcrm"
+        row = Connection(name="bench", vendor=vendor.name, credentials=dict(vendor.credentials))
+    row.base_url = job["url"] + vendor.path
     row.requests_per_second, row.parallel_requests = 0, job["parallel"]
     row.save()
     return row
@@ -68,6 +73,17 @@ def migrate(job: dict[str, Any]) -> dict[str, Any]:
 
     call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
     return {}
+
+
+def whole(walks: Sequence[Walk]) -> Iterator[tuple[Walk, RawPage]]:
+    """Every page of walks, one after the other."""
+    for walk in walks:
+        position: Position | None = walk.first
+        while position is not None:
+            page = walk.split(walk.fetch(position))
+            yield walk, page
+            following = int(position) + 1 if walk.numbered else page.next
+            position = following if page.items and not page.ended else None
 
 
 def write(job: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +100,6 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
     connector = connect_to(connection)
     writer = bulk()
     rows = ContactRows(connection.pk, writer)
-    walks = connector.walks(Stream.CONTACTS)
     batch: list[Any] = []
     seconds, count = 0.0, 0
 
@@ -97,16 +112,15 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
         count += len(batch)
         batch.clear()
 
-    for body in pages(job["url"], job["key"]):
-        for walk in walks:
-            for item in walk.split(body).items:
-                if item.family == walk.key and item.remote_id:
-                    try:
-                        record = walk.read(item)
-                        raw = orjson.dumps(item.raw)
-                        batch.append(prepare(connection.pk, record, raw, "0" * 32, writer))
-                    except ValueError:
-                        continue  # what the product would set aside
+    for walk, page in whole(connector.walks(Stream.CONTACTS)):
+        for item in page.items:
+            if item.remote_id:
+                try:
+                    record = walk.read(item)
+                    raw = orjson.dumps(item.raw)
+                    batch.append(prepare(connection.pk, record, raw, "0" * 32, writer))
+                except ValueError:
+                    continue  # what the product would set aside
         if len(batch) >= 1000:
             flush()
     flush()

@@ -598,3 +598,83 @@ def test_one_line_per_attempt_without_query_body_or_key(
     assert ours[1].endswith("attempt=2")
     everything = "\n".join(ours)
     assert all(word not in everything for word in (KEY, "canary-body", "0912345678", "phone"))
+
+
+# The page lane
+
+
+def test_ordinary_pages_need_no_general_parser(open_session: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("an ordinary answer took the long way")
+
+    monkeypatch.setattr("backoffice.remote.lane.DeadlineResponse", refuse)
+    kept = answer('{"a": 1}', Connection="keep-alive", Date="Mon, 01 Jan 2026 00:00:00 GMT", X_Request_Id="7")
+    with RawServer(kept) as server:
+        session = open_session(server.url)
+        assert [session.fetch("/contacts", operation="list") for _ in range(3)] == [b'{"a": 1}'] * 3
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n',
+        HEAD + b'Content-Length: 8\r\nContent-Length: 8\r\n\r\n{"a": 1}',
+        HEAD.replace(b"\r\n", b"\n") + b'Content-Length: 8\n\n{"a": 1}',
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 28\r\n\r\n" + gzip.compress(b'{"a": 1}', mtime=0),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b'Content-Length: 8\r\n\r\n{"a": 1}',
+        HEAD + b'X-Name: \xc3\xa9\r\nContent-Length: 8\r\n\r\n{"a": 1}',
+        HEAD + b'Connection: close\r\nContent-Length: 8\r\n\r\n{"a": 1}',
+        HEAD.replace(b"1.1", b"1.0") + b'\r\n{"a": 1}',
+    ],
+    ids=["chunked", "length twice", "bare LF", "gzip", "100 first", "not ASCII", "close", "until closed"],
+)
+def test_unusual_but_whole_answers_are_read_in_any_pieces(open_session: Open, whole: bytes) -> None:
+    def in_pieces(size: int) -> object:
+        def behave(client: socket.socket, request: str) -> None:
+            for start in range(0, len(whole), size):
+                client.sendall(whole[start : start + size])
+                time.sleep(0.001)
+            if b"close" in whole or b"HTTP/1.0" in whole:
+                client.close()
+
+        return behave
+
+    for size in (1, 7, 10_000):
+        with RawServer(in_pieces(size)) as server:  # type: ignore[arg-type]
+            session = open_session(server.url)
+            assert [read(session, "fetch") for _ in range(2)] == [{"a": 1}] * 2
+
+
+def test_bytes_after_an_answer_never_begin_the_next(open_session: Open) -> None:
+    doubled = HEAD + b'Content-Length: 8\r\n\r\n{"a": 1}' + HEAD + b'Content-Length: 8\r\n\r\n{"a": 2}'
+    with RawServer(raw_bytes(doubled), answer('{"a": 3}')) as server:
+        session = open_session(server.url)
+        assert [read(session, "fetch"), read(session, "fetch")] == [{"a": 1}, {"a": 3}]
+    assert server.connections == 2
+
+
+def test_head_without_end_is_not_read_for_ever(open_session: Open) -> None:
+    endless = HEAD + b"X-More: 1234567890\r\n" * 100_000
+    with RawServer(raw_bytes(endless)) as server, pytest.raises((RetryLater, BadResponse)):
+        read(open_session(server.url), "fetch")
+
+
+def test_redirect_to_an_odd_path_is_still_one_request(open_session: Open) -> None:
+    moved = answer(b"", 302, Location="/n\u00e9w page")
+    with RawServer(moved, answer('{"a": 1}')) as server:
+        assert read(open_session(server.url), "fetch") == {"a": 1}
+    assert len(server.requests) == 2
+    assert " HTTP/1.1\r\n" in server.requests[1]
+    assert len(server.requests[1].splitlines()[0].split(" ")) == 3
+
+
+def test_header_cannot_be_smuggled_into_a_read(open_session: Open) -> None:
+    with RawServer(answer()) as server:
+        session = open_session(server.url, user_agent="a\r\nX-Evil: 1")
+        with pytest.raises(ValueError, match="cannot be sent"):
+            session.fetch("/contacts", operation="list")
+        for path in ("/a b", "/a\r\nX-Evil: 1"):
+            with pytest.raises(ValueError, match="cannot be sent"):
+                open_session(server.url).fetch(path, operation="list")
+    assert server.requests == []

@@ -1,6 +1,8 @@
 """Pulling lists: completeness, resuming, comparing, and never concluding too much."""
 
 import random
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from backoffice.sync import held as held_runs
 from backoffice.sync import marks as marks_module
 from backoffice.sync import pull as engine
 from backoffice.sync import settle
+from backoffice.sync.bulk import bulk
 from crm_bridge.models import (
     ConnectionHealth,
     Contact,
@@ -30,7 +33,7 @@ from crm_bridge.models import (
 )  # fmt: skip
 from crm_bridge.services import pull as pulling
 from crm_bridge.services import schedule
-from crm_bridge.services.apply import drop_marks
+from crm_bridge.services.apply import ContactSink, drop_marks
 from tests import factories
 from tests.crm_bridge.services.fake_lists import FakeConnector, Killed, TokenWalk, row, to_contact
 from tests.crm_bridge.services.pulling import Account, account_fixture, remote_fixture  # noqa: F401
@@ -113,6 +116,42 @@ def test_shifted_pages_are_compared_record_by_record(account: Account) -> None:
         run = account.complete()
     assert (run.created, run.changed, run.unchanged) == (1, 0, 23)
     assert len([each for each in statements if "INTO crm_bridge_contact " in each]) == 1
+
+
+def test_record_that_a_first_pull_sees_twice_is_written_once(account: Account, monkeypatch: Any) -> None:
+    monkeypatch.setattr(engine, "BATCH", 5)
+    account.remote.contacts.rows.append(dict(account.remote.contacts.rows[2]))
+    run = account.pull()
+    assert (run.seen, run.created, run.changed, run.unchanged) == (24, 23, 0, 1)
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="about PostgreSQL's planner")
+def test_contacts_are_found_by_identity_whatever_the_statistics_say(account: Account) -> None:
+    """Statistics know of one family only: the whole of the other was read for each batch."""
+
+    def fill(family: str) -> None:
+        Contact.objects.bulk_create(
+            Contact(connection=account.connection, family=family, remote_id=str(n), touched_at=timezone.now())
+            for n in range(2000)
+        )
+
+    asked: list[tuple[str, Any]] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    fill("lead")
+    with database.cursor() as cursor:
+        cursor.execute("ANALYZE crm_bridge_contact")
+        fill("customer")
+        sink = ContactSink(account.connection, bulk())
+        with database.execute_wrapper(watch):
+            assert len(sink.known([f"customer {n}" for n in range(0, 2000, 100)])) == 20
+        sql, params = asked[-1]
+        cursor.execute(f"EXPLAIN {sql}", params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "remote_id" in plan.split("Index Cond:")[1].splitlines()[0], plan
 
 
 def test_only_changed_records_are_written(account: Account) -> None:
@@ -199,6 +238,49 @@ def test_short_page_in_the_middle_is_not_the_end(account: Account, monkeypatch: 
     assert run.status == Status.OK
     assert account.ids() == set(range(1, 24)), "an empty page in the middle hid five contacts"
     assert len(account.remote.gets) >= 5, "each of them is asked for singly"
+
+
+def _busiest(account: Account, delay: Any) -> int:
+    """How many pages of 60 were asked for at once at most; ``delay(page)`` seconds each."""
+    lock, now, most = threading.Lock(), 0, 0
+
+    def before(page: int) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(delay(page))
+        with lock:
+            now -= 1
+
+    account.remote.contacts.rows = [row(number) for number in range(300, 0, -1)]
+    account.pull()
+    account.remote.contacts.before_fetch = before
+    run = account.complete()
+    assert (run.status, run.unchanged) == (Status.OK, 300)
+    return most
+
+
+def test_list_that_answers_at_once_is_read_by_one_thread(account: Account, monkeypatch: Any) -> None:
+    monkeypatch.setattr(engine, "NO_LATENCY", 5.0)  # whatever else this machine does
+    assert _busiest(account, lambda page: 0) == 1
+
+
+def test_list_that_becomes_slow_is_read_by_many(account: Account) -> None:
+    assert _busiest(account, lambda page: 0 if page < 20 else 0.02) == 3
+
+
+def test_error_of_our_own_in_the_mapping_thread_ends_the_run(account: Account, monkeypatch: Any) -> None:
+    def broken(raw: dict[str, Any]) -> Any:
+        if raw["id"] == 9:
+            raise RuntimeError("a bug")
+        return to_contact(raw)
+
+    monkeypatch.setattr("tests.crm_bridge.services.fake_lists.to_contact", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        account.pull()
+    assert Run.objects.get().status == Status.FAILED
+    assert not [each for each in threading.enumerate() if each.name.startswith(("understand", "prefetch"))]
 
 
 def test_ignored_page_parameter_stops_the_run(account: Account) -> None:
@@ -502,6 +584,27 @@ def test_a_held_run_keeps_a_bounded_number_of_ids(account: Account, monkeypatch:
     ids = run.details["held"]["ids"]
     assert len(ids) == 25
     assert not Contact.objects.filter(pk__in=ids, remote_id__in=[str(each) for each in kept]).exists()
+
+
+def test_what_a_run_adds_does_not_widen_its_guard(account: Account, monkeypatch: Any) -> None:
+    monkeypatch.setattr(settle, "HOLD_SHARE", 0.5)
+    _many(account)
+    account.remote.contacts.rows = [row(number) for number in range(1200, 1000, -1)]
+    run = account.complete()
+    assert (run.status, run.created, run.absent) == (Status.HELD, 200, 60)
+    assert run.details["held"]["live"] == 60
+    assert account.remote.gets == []
+
+
+def test_contact_that_unchanged_pages_never_showed_is_asked_for(account: Account) -> None:
+    account.pull()
+    account.complete()
+    stranger = factories.contact(account.connection, family="one", remote_id="777", content_hash="0" * 32)
+    Contact.objects.filter(pk=stranger.pk).update(created_at=timezone.now() - timedelta(days=1))
+    run = account.complete()
+    assert (run.seen, run.unchanged) == (23, 23)
+    assert [each.remote_id for each in account.remote.gets if each.remote_id == "777"] == ["777"]
+    assert account.ids("missing") == {777}
 
 
 def test_list_of_another_account_is_held(account: Account) -> None:
