@@ -111,10 +111,12 @@ def test_definitions_are_known_by_name_for_their_ids_repeat() -> None:
 def test_history_of_five_kinds_and_one_of_tomorrow() -> None:
     entries = history.to_entries(sample("feeds")["feeds"])
     assert [entry.kind for entry in entries] == ["ticket", "call", "chat", "note", "change", "other"]
-    assert [entry.title for entry in entries][:3] == ["Demo Ticket (open)", "呼入", "微信"]
+    assert [entry.title for entry in entries] == [
+        "Demo Ticket (open)", "呼入", "微信", "Gọi lại", "Responsible person: [None] --> Test",
+        "A kind of tomorrow",
+    ]  # fmt: skip
     assert [entry.text for entry in entries] == [
-        "Demo Ticket\na & b", "客户接听 · 2:05", "↓ 3 · ↑ ?", "Gọi lại",
-        "Responsible person: [None] --> Test", "",
+        "Demo Ticket\na & b", "客户接听 · 2:05", "↓ 3 · ↑ ?", "", "", "",
     ]  # fmt: skip
     assert entries[0].at == datetime(2006, 1, 2, 7, 4, 5, tzinfo=UTC)
     assert entries[5].at is None
