@@ -14,6 +14,7 @@ from backoffice.remote.walk import Unreadable
 from crm_bridge.connectors.udesk import payloads
 from crm_bridge.connectors.udesk.mapping import to_moment
 from crm_bridge.connectors.udesk.payloads import FeedWire
+from crm_bridge.connectors.wires import parse_wire, usable_id
 from crm_bridge.records import PanelEntry
 
 CHANGE_NAMES = ("Alteration", "Alternation")
@@ -26,7 +27,7 @@ def to_entries(raws: list[Any]) -> tuple[PanelEntry, ...]:
     entries = []
     for raw in raws:
         try:
-            entries.append(to_entry(payloads.parse(FeedWire, raw)))
+            entries.append(to_entry(parse_wire(FeedWire, raw)))
         except Unreadable:
             continue
     return tuple(dict.fromkeys(entries))
@@ -37,7 +38,7 @@ def to_entry(wire: FeedWire) -> PanelEntry:
     kind = "Alteration" if wire.feed_type in CHANGE_NAMES else wire.feed_type
     title, text, ours = _KINDS.get(kind, _other)(wire)
     author = (wire.author.nick_name if wire.author else None) or wire.agent_name or ""
-    number = payloads.usable_id(wire.id)
+    number = usable_id(wire.id)
     return PanelEntry(
         title=plain_text(title) or kind,
         text=plain_text(text),
