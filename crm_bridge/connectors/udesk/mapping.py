@@ -74,7 +74,7 @@ def to_record(item: RawItem, definitions: Definitions = NO_DEFINITIONS) -> Conta
         identity=Identity(FAMILY, item.remote_id),
         kind=Kind.CONTACT,
         name=wire.nick_name or "",
-        phones=tuple([_phone(each.content) for each in wire.cellphones if each.content]),
+        phones=tuple([Phone(text, "", to_e164(text)) for each in wire.cellphones if (text := each.content)]),
         emails=tuple([Email(text) for text in emails_of(wire)]),
         social_accounts=tuple(social_accounts(wire)),
         note=_lines(wire.description),
@@ -183,11 +183,6 @@ def to_moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
-
-
-def _phone(value: str) -> Phone:
-    """A number without a country is looked at as the company's, then as a Chinese one."""
-    return Phone(value, "", to_e164(value) or to_e164(value, "CN"))
 
 
 def _lines(text: str | None) -> str:
