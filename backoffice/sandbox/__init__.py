@@ -56,6 +56,20 @@ minute; outcomes depend on the seed only. Whatever is due is done before each re
     POST   antbot/expire_tokens     all tokens answer 401 from now on
     POST   antbot/mutate            {edits, creates, trash, seed} on contacts
 
+Udesk is `http://127.0.0.1:PORT/udesk/open_api_v1`, signed by `admin+api@sandbox.example.com` with
+`sandbox-udesk-token`; half of its customers are people AntCRM knows too.
+
+    GET    udesk/customers          the truth; ?state=&id=&token=, and brief=1 for ids and names only
+    GET    udesk/counts agents      customers per state; agents with their groups
+    GET    udesk/rates              the busiest minute of each interface; signatures seen, how many distinct
+    POST   udesk/customers          a customer made by remote staff: a create's body without its `customer`
+    PATCH  udesk/customers          {id, changes…}; also raw (stored as is) and extra (keys shown as they are)
+    POST   udesk/delete             {id}
+    POST   udesk/merge              {loser, survivor}: ids
+    POST   udesk/mutate             {edits, creates, trash, merges, seed}
+    POST   udesk/imports            received imports are applied now
+    POST   udesk/end_scrolls        all cursors of exports die
+
 A fault rule: `kind`; which requests: `method`, `path` (glob below the prefix), `match` (text in the
 query or body); how often: `probability`, `after` (skip so many), `times` (at most). Kinds and their
 parameters stand in `faults.py`, switches in `<vendor>_switches.py`.

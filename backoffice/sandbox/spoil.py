@@ -28,8 +28,6 @@ WRONG_TYPES: tuple[tuple[str, Any], ...] = (
 )
 MARK = "7777777777777777"
 LISTS = ("data", "results", "items", "customers")
-#: What some vendors call the fields that rules name.
-ALIASES = {"id": ("leadId", "customerId"), "name": ("nick_name",)}
 
 
 def dump(value: Any) -> bytes:
@@ -142,7 +140,9 @@ def _in_first(body: bytes, field: str, wrong: Any) -> bytes:
 
 
 def _key(record: dict[str, Any], field: str) -> str:
-    return next((key for key in (field, *ALIASES.get(field, ())) if key in record), field)
+    if field != "id":
+        return field
+    return next((key for key in ("leadId", "customerId") if key in record), "id")
 
 
 JSON_SPOILERS: dict[str, Callable[[bytes, dict[str, Any], int], bytes]] = {

@@ -23,6 +23,12 @@ EMAIL, TOKEN = "admin+api@sandbox.example.com", "sandbox-udesk-token"
 
 
 @pytest.fixture
+def sandbox(sandbox: SandboxControl) -> SandboxControl:
+    """The sandbox, whose faults and counts are Udesk's."""
+    return sandbox.of("udesk")
+
+
+@pytest.fixture
 def crm(sandbox: SandboxControl, settings, monkeypatch) -> Connection:
     settings.OUTBOX_SETTLE_SECONDS = 0
     monkeypatch.setattr("backoffice.sync.push.FIRST_WAIT", 0)
@@ -172,7 +178,7 @@ def test_vanished_contact_is_proven_gone_before_it_is_buried(
 
 def test_short_export_empties_nothing(sandbox: SandboxControl, crm: Connection) -> None:
     pull(crm)
-    sandbox.fault("empty_page", vendor="udesk", path="*/export", after=1)
+    sandbox.fault("empty_page", path="*/export", after=1)
     run = pull(crm)
     assert run.status in (Status.INCOMPLETE, Status.HELD)
     assert Contact.objects.live().count() == 120
@@ -201,7 +207,7 @@ def test_fault_in_the_middle_of_an_export_loses_nobody(
     sandbox: SandboxControl, crm: Connection, kind: str, options: dict[str, Any]
 ) -> None:
     """A batch whose answer was lost is skipped by the cursor: the next pull begins anew."""
-    sandbox.fault(kind, vendor="udesk", path="*/export", after=2, times=1, **options)
+    sandbox.fault(kind, path="*/export", after=2, times=1, **options)
     run = pull(crm)
     assert run.status == Status.INCOMPLETE
     assert run.error
@@ -212,7 +218,7 @@ def test_fault_in_the_middle_of_an_export_loses_nobody(
 
 
 def test_stopped_pull_starts_again_for_its_cursor_is_dead(sandbox: SandboxControl, crm: Connection) -> None:
-    sandbox.fault("cut_before", vendor="udesk", path="*/export", after=2, times=1)
+    sandbox.fault("cut_before", path="*/export", after=2, times=1)
     pull(crm)
     sandbox.clear()
     sandbox.control("POST", "udesk/end_scrolls")
@@ -367,7 +373,6 @@ def test_creates_whose_answers_are_lost_arrive_exactly_once(
             {"kind": "status_after", "method": "POST", "code": 502, "probability": 0.15},
             {"kind": "cut_after", "method": "PUT", "probability": 0.3},
         ],
-        vendor="udesk",
         seed=seed,
     )
     for number in range(12):
@@ -385,7 +390,7 @@ def test_creates_whose_answers_are_lost_arrive_exactly_once(
 
 def test_edits_whose_answers_are_lost_arrive(sandbox: SandboxControl, crm: Connection, staff) -> None:
     contact = mirrored(sandbox, crm)
-    sandbox.fault("cut_after", vendor="udesk", method="PUT", times=2)
+    sandbox.fault("cut_after", method="PUT", times=2)
     for number in range(3):
         contact.refresh_from_db()
         contacts.edit(contact=contact, changes={"name": f"Tên {number}"}, by=staff)
@@ -422,7 +427,7 @@ def test_every_change_survives_every_fault_once(
 ) -> None:
     contact = mirrored(sandbox, crm)
     method = {"create": "POST", "edit": "PUT", "delete": "DELETE"}[operation]
-    sandbox.fault(kind, vendor="udesk", method=method, times=1, **options)
+    sandbox.fault(kind, method=method, times=1, **options)
     if operation == "create":
         values = {"name": "Độc nhất", "phones": [{"value": "0866000111", "type": ""}]}
         contact = contacts.create(connection=crm, kind="contact", values=values, by=staff)

@@ -73,7 +73,6 @@ CAPABILITIES = Capabilities(
         "merge": "which value wins is not documented: both are kept as snapshots before",
         "merge parameters": "in the body, as in the sample; option merge_as=query sends them as in the table",
         "delete": "for good",
-        "phones without country": "Vietnamese where that makes a valid number, else Chinese",
         "custom fields": "their definitions come from an interface that the vendor calls deprecated",
     },
 )

@@ -13,6 +13,7 @@ from typing import Any
 from crm_bridge.connectors.udesk import mapping, payloads
 from crm_bridge.connectors.udesk.mapping import NETWORKS, Definitions
 from crm_bridge.connectors.udesk.payloads import CustomerWire
+from crm_bridge.connectors.wires import usable_id
 from crm_bridge.records import Change, FieldType, canonical, canonical_value
 
 LONGEST = 255
@@ -35,7 +36,7 @@ def key_of(change: Change) -> tuple[str, str]:
     """What names the customer of a change. Raises Inexpressible."""
     number = change.identity.remote_id.strip() if change.identity else ""
     if number:
-        if not payloads.usable_id(number):
+        if not usable_id(number):
             raise Inexpressible("the id is none of Udesk's")
         return "id", number
     if change.code.strip():

@@ -28,6 +28,7 @@ from crm_bridge.connectors.udesk.definitions import DefinitionsOf
 from crm_bridge.connectors.udesk.lookups import has, spellings, strong_keys
 from crm_bridge.connectors.udesk.payloads import CustomerWire
 from crm_bridge.connectors.udesk.walk import ExportWalk
+from crm_bridge.connectors.wires import parse_wire, usable_id
 from crm_bridge.records import (
     Change,
     ContactRecord,
@@ -99,11 +100,11 @@ class UdeskConnector:
 
     def _filter(self) -> tuple[int | None, int | None]:
         """The saved filter of this connection, proven: a wrong one would export everybody."""
-        number = payloads.usable_id(self._options.get("filter_id"))
+        number = usable_id(self._options.get("filter_id"))
         if not number:
             return None, None
         found = self._usable(payloads.elements, self._client.filters(), "list filters", "customer_filters")
-        if not any(payloads.usable_id(each.get("id")) == number and each.get("active") for each in found):
+        if not any(usable_id(each.get("id")) == number and each.get("active") for each in found):
             raise ConnectionBroken(
                 f"its filter {number} does not exist or is not active; nothing was read",
                 connection=self._session.label,
@@ -247,17 +248,17 @@ class UdeskConnector:
         """The customer as it is now: what stays is written with its ids. Raises Gone."""
         raw = self._usable(payloads.customer_of, self._client.customer(key), "look up customer")
         try:
-            wire = payloads.parse(CustomerWire, raw)
+            wire = parse_wire(CustomerWire, raw)
         except Unreadable as error:
             raise self._bad(f"the customer in its answer cannot be read: {error}") from error
-        if key[0] == "id" and payloads.usable_id(wire.id) != key[1]:
+        if key[0] == "id" and usable_id(wire.id) != key[1]:
             raise self._bad("it was asked for one id and answered with another customer")
         return wire
 
     def _merge(self, change: Change) -> PushResult:
         """The change's customer goes into the survivor. Neither can be named by its id."""
         loser_key = changes.key_of(change)
-        survivor = payloads.usable_id(change.values.get("survivor"))
+        survivor = usable_id(change.values.get("survivor"))
         if not survivor or loser_key == ("id", survivor):
             raise Inexpressible("a merge needs two different customers")
         loser = self._strong_key(loser_key)
@@ -272,10 +273,10 @@ class UdeskConnector:
     def _strong_key(self, key: tuple[str, str]) -> tuple[str, str]:
         """A key by which merge finds this customer and nobody else, proven by a look-up."""
         wire = self._present(key)
-        number = payloads.usable_id(wire.id)
+        number = usable_id(wire.id)
         for name, content in strong_keys(wire):
             held = self._raw((name, content))
-            if held is not None and payloads.usable_id(held.get("id")) == number:
+            if held is not None and usable_id(held.get("id")) == number:
                 return name, content
         raise Inexpressible(
             f"customer {number} has no external id, e-mail, token or phone that names it alone, "
@@ -330,7 +331,7 @@ class UdeskConnector:
         said = codes.code_of(value)
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
-        number = payloads.usable_id(value)
+        number = usable_id(value)
         if said != codes.SUCCESS or not number:
             raise self._unclear(answer, change.operation, "it says yes but names no customer")
         return number

@@ -14,6 +14,7 @@ from backoffice.remote.walk import Unreadable
 from crm_bridge.connectors.udesk import payloads
 from crm_bridge.connectors.udesk.mapping import to_moment
 from crm_bridge.connectors.udesk.payloads import FeedWire
+from crm_bridge.connectors.wires import parse_wire, usable_id
 from crm_bridge.records import PanelEntry
 
 CHANGE_NAMES = ("Alteration", "Alternation")
@@ -26,7 +27,7 @@ def to_entries(raws: list[Any]) -> tuple[PanelEntry, ...]:
     entries = []
     for raw in raws:
         try:
-            entries.append(to_entry(payloads.parse(FeedWire, raw)))
+            entries.append(to_entry(parse_wire(FeedWire, raw)))
         except Unreadable:
             continue
     return tuple(dict.fromkeys(entries))
@@ -37,9 +38,9 @@ def to_entry(wire: FeedWire) -> PanelEntry:
     kind = "Alteration" if wire.feed_type in CHANGE_NAMES else wire.feed_type
     title, text, ours = _KINDS.get(kind, _other)(wire)
     author = (wire.author.nick_name if wire.author else None) or wire.agent_name or ""
-    number = payloads.usable_id(wire.id)
+    number = usable_id(wire.id)
     return PanelEntry(
-        title=plain_text(title),
+        title=plain_text(title) or kind,
         text=plain_text(text),
         at=to_moment(wire.created_at or wire.time),
         author=author,
@@ -80,31 +81,37 @@ class _Words(HTMLParser):
 
 def _ticket(wire: FeedWire) -> tuple[str, str, str]:
     status = f" ({wire.status_zh_name})" if wire.status_zh_name else ""
-    return f"{wire.subject or ''}{status}", wire.content or "", "ticket"
+    return f"{wire.subject or wire.feed_type}{status}", wire.content or "", "ticket"
 
 
 def _call(wire: FeedWire) -> tuple[str, str, str]:
     seconds = payloads.count(wire.duration)
     length = "" if seconds is None else f"{seconds // 60}:{seconds % 60:02d}"
-    return wire.call_type or "", " · ".join(filter(None, (wire.result, length))), "call"
+    return wire.call_type or wire.feed_type, " · ".join(filter(None, (wire.result, length))), "call"
 
 
 def _chat(wire: FeedWire) -> tuple[str, str, str]:
     counts = [payloads.count(each) for each in (wire.customer_msg_num, wire.agent_msg_num)]
     shown = ["?" if each is None else str(each) for each in counts]
-    return wire.platform or "", f"↓ {shown[0]} · ↑ {shown[1]}", "chat"
+    return wire.platform or wire.feed_type, f"↓ {shown[0]} · ↑ {shown[1]}", "chat"
 
 
 def _follow_up(wire: FeedWire) -> tuple[str, str, str]:
-    return "", wire.content or "", "note"
+    return *_first_line(wire.content or wire.feed_type), "note"
 
 
 def _change(wire: FeedWire) -> tuple[str, str, str]:
-    return "", wire.summary or "", "change"
+    return *_first_line(wire.summary or wire.feed_type), "change"
+
+
+def _first_line(html: str) -> tuple[str, str]:
+    """What is written stands for a title; where it is long, its first line does."""
+    first, _, rest = plain_text(html).partition("\n")
+    return first, rest
 
 
 def _other(wire: FeedWire) -> tuple[str, str, str]:
-    return wire.subject or wire.feed_type, wire.content or wire.summary or "", "other"
+    return wire.subject or wire.feed_type or "?", wire.content or wire.summary or "", "other"
 
 
 _KINDS: dict[str, Callable[[FeedWire], tuple[str, str, str]]] = {

@@ -40,7 +40,7 @@ def reconcile(
     codes: Sequence[str],
     look_up: Callable[[str], ContactRecord | None],
     *,
-    waits: Sequence[float] = WAITS,
+    waits: Sequence[float] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, ContactRecord]:
     """What was found under each code, in as many rounds as there are waits; of the rest nothing is known.
@@ -48,7 +48,7 @@ def reconcile(
     The import has arrived by now, so trouble with a look-up says nothing about it: it ends the rounds.
     """
     found: dict[str, ContactRecord] = {}
-    for wait in waits:
+    for wait in WAITS if waits is None else waits:
         missing = [code for code in codes if code not in found]
         if not missing:
             break

@@ -15,6 +15,7 @@ from typing import Any
 from backoffice.remote.walk import RawItem, Unreadable
 from crm_bridge.connectors.udesk import payloads
 from crm_bridge.connectors.udesk.payloads import CustomerWire, DefinitionWire, IdentityWire
+from crm_bridge.connectors.wires import parse_wire, usable_id
 from crm_bridge.phones import to_e164
 from crm_bridge.records import (
     ContactRecord,
@@ -68,12 +69,12 @@ def to_record(item: RawItem, definitions: Definitions = NO_DEFINITIONS) -> Conta
     """One customer as a record. Raises Unreadable naming the field."""
     if item.problem:
         raise Unreadable(item.problem)
-    wire = payloads.parse(CustomerWire, item.raw)
+    wire = parse_wire(CustomerWire, item.raw)
     return ContactRecord(
         identity=Identity(FAMILY, item.remote_id),
         kind=Kind.CONTACT,
         name=wire.nick_name or "",
-        phones=tuple([_phone(each.content) for each in wire.cellphones if each.content]),
+        phones=tuple([Phone(text, "", to_e164(text)) for each in wire.cellphones if (text := each.content)]),
         emails=tuple([Email(text) for text in emails_of(wire)]),
         social_accounts=tuple(social_accounts(wire)),
         note=_lines(wire.description),
@@ -119,7 +120,7 @@ def identity_text(name: str, each: IdentityWire) -> str:
 
 def responsible_of(wire: CustomerWire) -> str:
     """The agent and the group, which Udesk shows and takes as numbers only."""
-    agent, group = payloads.usable_id(wire.owner_id), payloads.usable_id(wire.owner_group_id)
+    agent, group = usable_id(wire.owner_id), usable_id(wire.owner_group_id)
     parts = [f"agent {agent}" if agent else "", f"group {group}" if group else ""]
     return ", ".join(filter(None, parts))
 
@@ -152,7 +153,7 @@ def to_definitions(raws: list[Any]) -> list[FieldDefinition]:
     found: dict[str, FieldDefinition] = {}
     for raw in raws:
         try:
-            wire = payloads.parse(DefinitionWire, raw)
+            wire = parse_wire(DefinitionWire, raw)
         except Unreadable:
             continue
         found.setdefault(wire.custom_field_name, _definition(wire))
@@ -184,11 +185,6 @@ def to_moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _phone(value: str) -> Phone:
-    """A number without a country is looked at as the company's, then as a Chinese one."""
-    return Phone(value, "", to_e164(value) or to_e164(value, "CN"))
-
-
 def _lines(text: str | None) -> str:
     return (text or "").replace("\r\n", "\n").strip()
 
@@ -204,8 +200,8 @@ def _extra(wire: CustomerWire) -> dict[str, Any]:
         )
         if (value := _checked_moment(name, getattr(wire, name)))
     }
-    organizations = [number for each in wire.organization_ids if (number := payloads.usable_id(each))]
-    main = payloads.usable_id(wire.organization_id)
+    organizations = [number for each in wire.organization_ids if (number := usable_id(each))]
+    main = usable_id(wire.organization_id)
     kfs = [f"{each.open_kfid}/{each.external_userid}" for each in wire.weixin_kfs if each.external_userid]
     values = {
         "blocked": bool(wire.is_blocked),

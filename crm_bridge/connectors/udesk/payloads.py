@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from backoffice.remote.walk import RawItem, RawPage, Unreadable
+from backoffice.remote.walk import RawItem, RawPage
+from crm_bridge.connectors.wires import usable_id
 
 FAMILY = "customer"
 #: What names a customer, and what merge calls the same; ids and WeChat Work cannot be merged by.
@@ -215,15 +216,6 @@ def raw_item(raw: Any) -> RawItem:
     return RawItem(FAMILY, number, raw, problem)
 
 
-def usable_id(value: Any) -> str:
-    """An id as text: 12, "12" and 12.0 are the same; "" when there is none."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    if type(value) is str and value.strip().isascii() and value.strip().isdecimal():
-        value = int(value)
-    return str(value) if type(value) is int and 0 < value < 10**20 else ""
-
-
 def customer_of(data: Any) -> dict[str, Any]:
     """The customer in an answer about one. Raises ValueError."""
     customer = data.get("customer") if isinstance(data, dict) else None
@@ -238,19 +230,6 @@ def elements(data: Any, name: str) -> list[Any]:
     if not isinstance(found, list):
         raise ValueError(f"it holds no {name.replace('_', ' ')}")
     return found
-
-
-W = TypeVar("W", bound=_Wire)
-
-
-def parse(model: type[W], raw: Any) -> W:
-    """One element. Raises Unreadable naming the field, never its value."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("int", "str"))
-        raise Unreadable(f"{place or 'record'}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
 
 
 # Building

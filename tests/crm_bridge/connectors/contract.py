@@ -6,7 +6,6 @@ inherits it, says how its sandbox is asked for the truth, and gets all of these 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 from backoffice.remote.errors import (
     BadResponse,
     ConnectionBroken,
+    Gone,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -42,12 +42,15 @@ from crm_bridge.records import (
     MergeRecord,
     Operation,
     Phone,
+    Relation,
+    RelationAction,
     SocialAccount,
     canonical,
     canonical_value,
 )
 from tests.sandbox_fixture import SandboxControl
 
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 QUICK: dict[str, Any] = {
     "allow_loopback": True,
     "timeouts": Timeouts(connect=2, read=1.2),
@@ -131,16 +134,14 @@ class ConnectorContract:
     wrong_credentials: ClassVar[dict[str, str]]
     family_of: ClassVar[dict[Kind, str]]
     """In which family the vendor counts each kind."""
-    wrong_types: ClassVar[tuple[tuple[str, Any], ...]] = (
+    name_key: ClassVar[str] = "name"
+    """The vendor's key of a text, which some faults spoil."""
+    spoiled: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("phones", "0912"), ("name", ["An"]), ("updatedAt", "soon"), ("tags", {"a": 1}),
     )  # fmt: skip
-    """The vendor's names of fields, with values that make a record unreadable."""
-    said_success: ClassVar[str] = "success"
-    """Where an answer says whether a write was applied."""
-    not_quite: ClassVar[tuple[tuple[Any, type[RemoteError]], ...]] = (
-        (False, Rejected), (0, Rejected), ("maybe", OutcomeUnknown), (2, OutcomeUnknown),
-    )  # fmt: skip
-    """What may stand there instead of a yes, and what it means."""
+    """Values of a wrong type, by the vendor's key: each makes one record unreadable."""
+    says_success: ClassVar[bool] = True
+    """The vendor's answers to writes hold a flag that says yes or no."""
 
     # Hooks: how the sandbox is asked and steered
 
@@ -160,24 +161,64 @@ class ConnectorContract:
         """An employee of the vendor's account, as `responsible` takes it."""
         raise NotImplementedError
 
-    def other_values(self, connector: Connector, sandbox: SandboxControl) -> dict[str, Any]:
-        """A second value for every writable field, to be edited one after the other."""
+    def edited(self, connector: Connector, sandbox: SandboxControl) -> dict[str, Any]:
+        """Another value for every field this vendor can write."""
         return self.full_values(connector, sandbox, "22") | {
             "gender": "other", "birth_date": "2004-02-29", "note": "", "tags": ["mới"], "addresses": [],
             "industry": "", "stage": "Đã chốt", "source": "Zalo", "custom_fields": {"Hạn mức": "5"},
         }  # fmt: skip
 
+    def write_ending(
+        self, operation: Operation, fault: str, options: dict[str, Any], usual: Ending
+    ) -> Ending:
+        """What a write ends with under a fault, where this vendor's answers say more or less than usual."""
+        return usual
+
+    def able(self, connector: Connector, operation: Operation) -> bool:
+        """Whether this vendor has such an operation."""
+        able = connector.capabilities
+        return {
+            Operation.CREATE: able.can_create,
+            Operation.EDIT: bool(able.writable),
+            Operation.DELETE: able.can_delete,
+            Operation.MERGE: able.can_merge,
+            Operation.RELATE: any(panel.actions for panel in able.panels),
+        }[operation]
+
+    def change(self, connector: Connector, sandbox: SandboxControl, operation: Operation) -> Change:
+        """One change of each operation to a contact that is there."""
+        identity, other = list(self.live(sandbox))[:2]
+        kind = next(kind for kind, family in self.family_of.items() if family == identity.family)
+        if operation is Operation.CREATE:
+            return Change(operation, kind, None, code="c-1", values={"name": "An"})
+        values: dict[str, Any] = {"name": "An"}
+        if operation is Operation.MERGE:
+            values = {"survivor": other.remote_id}
+        if operation is Operation.RELATE:
+            panel = next((panel.key for panel in connector.capabilities.panels if panel.actions), "deals")
+            values = Relation(panel, RelationAction.ATTACH, ("1",)).to_values()
+        return Change(operation, kind, identity, values=values)
+
     # Building
+
+    @pytest.fixture
+    def sandbox(self, sandbox: SandboxControl) -> SandboxControl:
+        """The sandbox, whose faults, switches and counts are this vendor's."""
+        return sandbox.of(self.kind)
 
     @pytest.fixture
     def build(self, sandbox: SandboxControl) -> Iterator[Callable[..., Connector]]:
         """Makes connectors to the sandbox; session parts as keywords."""
         built: list[Connector] = []
 
-        def make(credentials: dict[str, str] | None = None, parallel: int = 4, **parts: Any) -> Connector:
-            account = Account(
-                "Test account", sandbox.base(self.kind), credentials or self.credentials, parallel
-            )
+        def make(
+            credentials: dict[str, str] | None = None,
+            parallel: int = 4,
+            options: dict[str, Any] | None = None,
+            **parts: Any,
+        ) -> Connector:
+            base = sandbox.base(self.kind)
+            account = Account("Test account", base, credentials or self.credentials, parallel, options or {})
             built.append(registry.build(self.kind, account, **(QUICK | parts)))
             return built[-1]
 
@@ -298,9 +339,9 @@ class ConnectorContract:
     ) -> None:
         identity = next(iter(self.live(sandbox)))
         self.trash(sandbox, identity)
+        assert connector.get(identity) is None
+        assert identity not in by_identity(read_all(connector, Stream.CONTACTS))
         if Stream.DELETED not in connector.capabilities.streams:
-            assert connector.get(identity) is None
-            assert identity not in by_identity(read_all(connector, Stream.CONTACTS))
             return
         deletions = [
             each for each in read_all(connector, Stream.DELETED) if each.contact.identity == identity
@@ -309,8 +350,6 @@ class ConnectorContract:
         assert isinstance(deletions[0], DeletionRecord)
         assert deletions[0].trashed_at is not None
         assert abs(deletions[0].trashed_at.timestamp() - time.time()) < 60
-        assert connector.get(identity) is None
-        assert identity not in by_identity(read_all(connector, Stream.CONTACTS))
 
     def test_merged_contact_names_its_survivor(self, connector: Connector, sandbox: SandboxControl) -> None:
         if Stream.MERGED not in connector.capabilities.streams:
@@ -354,7 +393,7 @@ class ConnectorContract:
         record = connector.get(identity)
         assert record is not None
         held = canonical(record)
-        wanted = self.other_values(connector, sandbox)
+        wanted = self.edited(connector, sandbox)
         for name in sorted(connector.capabilities.writable):
             change = Change(
                 Operation.EDIT,
@@ -407,6 +446,11 @@ class ConnectorContract:
     def test_delete_makes_it_gone(self, connector: Connector, sandbox: SandboxControl) -> None:
         identity, other = list(self.live(sandbox))[:2]
         kind = next(kind for kind, family in self.family_of.items() if family == identity.family)
+        if not connector.capabilities.can_delete:
+            with pytest.raises(Rejected, match="cannot delete"):
+                connector.push(Change(Operation.DELETE, kind, identity))
+            assert connector.get(identity) is not None
+            return
         connector.push(Change(Operation.DELETE, kind, identity))
         assert connector.get(identity) is None
         assert connector.get(other) is not None
@@ -421,8 +465,9 @@ class ConnectorContract:
             for operation in (Operation.EDIT, Operation.DELETE):
                 with pytest.raises(Rejected):
                     connector.push(Change(operation, kind, identity, values={"name": "An"}))
-        with pytest.raises(Rejected):
-            connector.push(Change(Operation.CREATE, kind, None, code="", values={"name": "An"}))
+        if connector.capabilities.own_key:
+            with pytest.raises(Rejected):
+                connector.push(Change(Operation.CREATE, kind, None, code="", values={"name": "An"}))
         assert sandbox.stats(self.kind)["requests"] == 0
 
     def test_unknown_field_is_refused_here(self, connector: Connector, sandbox: SandboxControl) -> None:
@@ -462,7 +507,7 @@ class ConnectorContract:
         ending: Ending,
     ) -> None:
         walk = connector.walks(Stream.CONTACTS)[0]
-        sandbox.fault(fault, vendor=self.kind, method="GET", **options)
+        sandbox.fault(fault, method="GET", **self.spoiling(fault, options))
         started = time.monotonic()
         if ending is None:
             items = walk.split(walk.fetch(walk.first)).items
@@ -483,7 +528,7 @@ class ConnectorContract:
     @pytest.mark.parametrize(
         ("fault", "options", "ending"), [(kind, options, write) for kind, options, _, write in FAULTS]
     )
-    @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.EDIT, Operation.DELETE])
+    @pytest.mark.parametrize("operation", list(Operation))
     def test_write_survives_fault(
         self,
         connector: Connector,
@@ -493,31 +538,47 @@ class ConnectorContract:
         ending: Ending,
         operation: Operation,
     ) -> None:
-        identity = next(iter(self.live(sandbox)))
-        kind = next(kind for kind, family in self.family_of.items() if family == identity.family)
-        change = Change(operation, kind, identity, values={"name": "An"})
-        if operation is Operation.CREATE:
-            change = dataclasses.replace(change, identity=None, code="c-1")
+        change = self.change(connector, sandbox, operation)
+        ending = self.write_ending(operation, fault, options, ending)
+        rule = {"kind": fault, **self.spoiling(fault, options)}
         sandbox.reset_stats()
-        sandbox.fault(fault, vendor=self.kind, **options)
+        sandbox.faults([rule | {"method": method} for method in WRITES])
+        if not self.able(connector, operation):
+            with pytest.raises(Rejected):
+                connector.push(change)
+            assert sandbox.stats()["requests"] == 0
+            return
         if ending is None:
             connector.push(change)
         else:
             with pytest.raises(ending) as told:
                 connector.push(change)
             assert type(told.value) is ending
-        assert sandbox.stats(self.kind)["requests"] == 1, "a write was repeated"
+        routes = sandbox.stats()["routes"]
+        written = sum(count for route, count in routes.items() if route.split()[0] in WRITES)
+        assert written == 1, "a write was repeated"
+
+    def spoiling(self, fault: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The options of a fault, on a text that this vendor has."""
+        return {"field": self.name_key, **options} if fault in ("nul", "lone_surrogate") else options
 
     def test_success_that_is_none_is_never_taken_for_one(
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
+        if not self.says_success:
+            pytest.skip("this vendor answers with a status alone")
         change = self.created(connector, sandbox)
-        for value, ending in self.not_quite:
-            sandbox.fault("success", vendor=self.kind, key=self.said_success, value=value)
+        for value, ending in (
+            (False, Rejected),
+            (0, Rejected),
+            ("maybe", OutcomeUnknown),
+            (2, OutcomeUnknown),
+        ):
+            sandbox.fault("success", value=value)
             with pytest.raises(ending) as told:
                 connector.push(change)
             assert type(told.value) is ending
-        sandbox.fault("success", vendor=self.kind, key=self.said_success, remove=True)
+        sandbox.fault("success", remove=True)
         with pytest.raises(OutcomeUnknown):
             connector.push(change)
 
@@ -525,8 +586,8 @@ class ConnectorContract:
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
         walk = connector.walks(Stream.CONTACTS)[0]
-        for field, value in self.wrong_types:
-            sandbox.fault("wrong_types", vendor=self.kind, field=field, value=value, records=1)
+        for field, value in self.spoiled:
+            sandbox.fault("wrong_types", field=field, value=value, records=1)
             readable, refused = 0, []
             for item in walk.split(walk.fetch(walk.first)).items:
                 try:
@@ -570,6 +631,70 @@ class ConnectorContract:
         text = caplog.text + repr(connector) + repr(vars(connector))
         for canary in (*self.credentials.values(), "0934000011", "thu11", "Nguyễn Thử"):
             assert canary not in text
+
+    # Extras: panels, links, features, reports
+
+    refs: ClassVar[tuple[str, str]] = ("1", "2")
+    """Ids of two entries that can be attached to a contact."""
+
+    def refs_of(self, sandbox: SandboxControl, panel: str) -> tuple[str, str]:
+        """Two entries that can be attached under this panel."""
+        return self.refs
+
+    def test_every_panel_is_read_and_a_contact_that_is_gone_has_none(
+        self, connector: Any, sandbox: SandboxControl
+    ) -> None:
+        identity = next(iter(self.live(sandbox)))
+        for spec in connector.capabilities.panels:
+            panel = connector.panel(identity, spec.key)
+            assert panel.key == spec.key
+            assert all(entry.title for entry in panel.entries)
+            with pytest.raises(Gone):
+                connector.panel(Identity(identity.family, "987654321"), spec.key)
+
+    def test_links_applied_twice_are_applied_once(self, connector: Any, sandbox: SandboxControl) -> None:
+        identity = next(iter(self.live(sandbox)))
+        kind = next(kind for kind, family in self.family_of.items() if family == identity.family)
+        for spec in connector.capabilities.panels:
+            one, two = self.refs_of(sandbox, spec.key)
+            held = {entry.ref for entry in connector.panel(identity, spec.key).entries}
+            for action, refs in (
+                (RelationAction.REPLACE, (one,)),
+                (RelationAction.ATTACH, (two,)),
+                (RelationAction.DETACH, (one,)),
+                (RelationAction.REPLACE, ()),
+            ):
+                if action not in spec.actions:
+                    continue
+                kept = set() if action is RelationAction.REPLACE else held
+                held = kept - set(refs) if action is RelationAction.DETACH else kept | set(refs)
+                values = Relation(spec.key, action, refs).to_values()
+                for _time in range(2):
+                    connector.push(Change(Operation.RELATE, kind, identity, values=values))
+                    assert {entry.ref for entry in connector.panel(identity, spec.key).entries} == held
+
+    def test_features_are_off_until_they_are_proven(self, connector: Any, sandbox: SandboxControl) -> None:
+        able = connector.capabilities
+        keys = [feature.key for feature in able.features]
+        assert len(set(keys)) == len(keys)
+        for feature in able.features:
+            assert not set(feature.streams) & set(able.streams), feature.key
+            for name, value in feature.brings.items():
+                assert getattr(able, name) != value, feature.key
+        if able.features:
+            with pytest.raises(RemoteError):
+                connector.prove("nothing of the kind")
+        assert sandbox.writes(vendor=self.kind) == []
+
+    def test_report_on_the_account_is_in_words_and_writes_nothing(
+        self, connector: Any, sandbox: SandboxControl
+    ) -> None:
+        if not hasattr(connector, "probe"):
+            pytest.skip("this vendor has nothing to report")
+        findings = connector.probe()
+        assert len({finding.key for finding in findings}) == len(findings) > 0
+        assert all(finding.label and finding.words for finding in findings)
+        assert sandbox.writes(vendor=self.kind) == []
 
     # Limits
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from crm_bridge.connectors.udesk.changes import Inexpressible, canonical_sent, key_of, to_create, to_update
 from crm_bridge.connectors.udesk.mapping import NO_DEFINITIONS
-from crm_bridge.connectors.udesk.payloads import CustomerWire, parse
+from crm_bridge.connectors.udesk.payloads import CustomerWire
+from crm_bridge.connectors.wires import parse_wire
 from crm_bridge.records import Change, Identity, Kind, Operation
 from tests.crm_bridge.connectors.udesk.samples import definitions, sample
 
@@ -22,7 +23,7 @@ def edit(values: dict[str, Any], **parts: Any) -> Change:
 
 
 def present() -> CustomerWire:
-    return parse(CustomerWire, sample("customer_full")["customer"])
+    return parse_wire(CustomerWire, sample("customer_full")["customer"])
 
 
 def test_create_carries_our_code_and_only_what_has_a_value() -> None:

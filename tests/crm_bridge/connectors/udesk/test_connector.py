@@ -20,14 +20,13 @@ from backoffice.remote.errors import (
     RateLimited,
     Rejected,
     RemoteConflict,
-    RemoteError,
     RetryLater,
 )
 from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Account, Connector, Stream
 from crm_bridge.connectors.udesk import payloads
 from crm_bridge.records import Change, FieldType, Identity, Kind, Operation, PanelEntry, canonical
-from tests.crm_bridge.connectors.contract import ConnectorContract, by_identity, read_all
+from tests.crm_bridge.connectors.contract import WRITES, ConnectorContract, by_identity, read_all
 from tests.remote.rawserver import RawServer, answer
 from tests.sandbox_fixture import SandboxControl
 
@@ -63,20 +62,15 @@ class TestUdeskConnector(ConnectorContract):
     credentials: ClassVar[dict[str, str]] = {"email": EMAIL, "api_token": TOKEN}
     wrong_credentials: ClassVar[dict[str, str]] = {"email": EMAIL, "api_token": "another-token"}
     family_of: ClassVar[dict[Kind, str]] = {Kind.CONTACT: "customer"}
-    wrong_types: ClassVar[tuple[tuple[str, Any], ...]] = (
+    name_key: ClassVar[str] = "nick_name"
+    spoiled: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("cellphones", "0912"),
         ("nick_name", ["An"]),
         ("first_contact_at", "soon"),
         ("tags", {"a": 1}),
     )
-    said_success: ClassVar[str] = "code"
-    not_quite: ClassVar[tuple[tuple[Any, type[RemoteError]], ...]] = (
-        (0, OutcomeUnknown),
-        (True, OutcomeUnknown),
-        ("maybe", OutcomeUnknown),
-        (1001, OutcomeUnknown),
-        (None, OutcomeUnknown),
-    )
+    says_success: ClassVar[bool] = False
+    """Its flag is the code; see below."""
 
     def live(self, sandbox: SandboxControl) -> dict[Identity, str]:
         return {
@@ -115,7 +109,7 @@ class TestUdeskConnector(ConnectorContract):
             },
         }
 
-    def other_values(self, connector: Connector, sandbox: SandboxControl) -> dict[str, Any]:
+    def edited(self, connector: Connector, sandbox: SandboxControl) -> dict[str, Any]:
         return self.full_values(connector, sandbox, "22") | {
             "note": "Chỉ một dòng",
             "stage": "normal",
@@ -124,6 +118,29 @@ class TestUdeskConnector(ConnectorContract):
             "custom_fields": self.full_values(connector, sandbox, "22")["custom_fields"]
             | {"TextField_7": "5", "SelectField_1": "0", "SelectField_3": ["1"]},
         }
+
+    def change(self, connector: Connector, sandbox: SandboxControl, operation: Operation) -> Change:
+        if operation is Operation.MERGE:
+            return self.merging(*self.pair(sandbox, email="con@example.com"))
+        return super().change(connector, sandbox, operation)
+
+    @pytest.mark.parametrize(
+        "operation", [Operation.CREATE, Operation.EDIT, Operation.DELETE, Operation.MERGE]
+    )
+    def test_only_code_1000_is_a_yes(
+        self, connector: Connector, sandbox: SandboxControl, operation: Operation
+    ) -> None:
+        for value in (0, True, "maybe", 1001, None, 200):
+            change = self.change(connector, sandbox, operation)
+            sandbox.faults([{"kind": "success", "key": "code", "value": value, "method": m} for m in WRITES])
+            with pytest.raises(OutcomeUnknown):
+                connector.push(change)
+            sandbox.clear()
+            sandbox.reset(seed=7, contacts=120)
+        change = self.change(connector, sandbox, operation)
+        sandbox.faults([{"kind": "success", "key": "code", "remove": True, "method": m} for m in WRITES])
+        with pytest.raises(OutcomeUnknown):
+            connector.push(change)
 
     # Keys and proof of absence
 
@@ -246,7 +263,7 @@ class TestUdeskConnector(ConnectorContract):
         self, build: Callable[..., Connector], sandbox: SandboxControl
     ) -> None:
         connector = build(read_attempts=4, deadline=10)
-        sandbox.fault("status_after", vendor="udesk", method="GET", times=3, code=500)
+        sandbox.fault("status_after", method="GET", times=3, code=500)
         connector.check()
         rates = sandbox.control("GET", "udesk/rates")
         assert rates["signatures"] == rates["distinct"] == 4
@@ -298,7 +315,7 @@ class TestUdeskConnector(ConnectorContract):
         walk = connector.walks(Stream.CONTACTS)[0]
         page = walk.split(walk.fetch(walk.first))
         sandbox.reset_stats()
-        sandbox.fault(fault, vendor="udesk", path="*/export", times=1)
+        sandbox.fault(fault, path="*/export", times=1)
         with pytest.raises(RetryLater):
             walk.fetch(page.next or "")
         assert sandbox.stats("udesk")["requests"] == 1
@@ -326,7 +343,7 @@ class TestUdeskConnector(ConnectorContract):
             records = read_all(connector, Stream.CONTACTS)
             vips = {each["id"] for each in customers(sandbox, state="live") if each["level"] == "vip"}
             assert {int(record.identity.remote_id) for record in records} == vips
-            sandbox.fault("ignore_filter", vendor="udesk", path="*/export")
+            sandbox.fault("ignore_filter", path="*/export")
             walk = connector.walks(Stream.CONTACTS)[0]
             with pytest.raises(BadResponse, match="exports everybody"):
                 walk.split(walk.fetch(walk.first))
@@ -556,7 +573,7 @@ class TestUdeskConnector(ConnectorContract):
     ) -> None:
         loser, survivor = self.pair(sandbox, email="con@example.com")
         options = {"seconds": 3.0, "applied": True} if fault == "hang" else {}
-        sandbox.fault(fault, vendor="udesk", path="*/merge", **options)
+        sandbox.fault(fault, path="*/merge", **options)
         with pytest.raises(OutcomeUnknown):
             connector.push(self.merging(loser, survivor))
         sandbox.clear()
@@ -566,7 +583,7 @@ class TestUdeskConnector(ConnectorContract):
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
         loser, survivor = self.pair(sandbox, email="con@example.com")
-        sandbox.fault("success", vendor="udesk", path="*/merge", key="id", value=5)
+        sandbox.fault("success", path="*/merge", key="id", value=5)
         with pytest.raises(OutcomeUnknown, match="another customer than the one to be kept"):
             connector.push(self.merging(loser, survivor))
 
@@ -628,7 +645,7 @@ class TestUdeskConnector(ConnectorContract):
     def test_refused_import_leaves_every_item_unknown(
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
-        sandbox.fault("status", vendor="udesk", path="*/batch_import_async", code=400)
+        sandbox.fault("status", path="*/batch_import_async", code=400)
         with pytest.raises(OutcomeUnknown):
             connector.push_bulk(self.news(connector, sandbox))
 
@@ -640,7 +657,7 @@ class TestUdeskConnector(ConnectorContract):
         for code in (429, 500, 401):
             forget_process_tokens()
             sandbox.switches("udesk", import_every_s=0.0)
-            sandbox.fault("status", vendor="udesk", path="*/get_customer", code=code)
+            sandbox.fault("status", path="*/get_customer", code=code)
             with connector._turns._store.exclusive() as state:  # type: ignore[attr-defined]
                 state.not_before = 0
             results = connector.push_bulk(changes)

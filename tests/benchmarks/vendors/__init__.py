@@ -1,0 +1,1 @@
+"""The plain page walk of each vendor: the floor a pull is measured against."""
