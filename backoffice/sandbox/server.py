@@ -16,6 +16,7 @@ from . import faults as fault_kinds
 from .antbot import AntBot
 from .antbot_seed import people_of
 from .antcrm import AntCrm
+from .concord import Concord
 from .control import Control
 from .faults import Fault, FaultPlan
 from .journal import Counters, WriteLog
@@ -45,7 +46,8 @@ def build_vendors(
     bot = AntBot(
         log, seed=seed, today=today, speed=bot_speed, people=lambda count: people_of(crm.book.data, count)
     )
-    vendors: list[Vendor] = [crm, bot]
+    concord = Concord(log, seed=seed, contacts=contacts, today=today, people=lambda: crm.book.data)
+    vendors: list[Vendor] = [crm, bot, concord]
     return {vendor.name: vendor for vendor in vendors}
 
 

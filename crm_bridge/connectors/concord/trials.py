@@ -1,0 +1,137 @@
+"""What an account allows beyond the vendor's page: looked at, and tried where an admin wants it.
+
+Looking (`probe`) changes nothing. Trying (`prove`) answers in a sentence, or raises where the account
+does not have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from backoffice.remote.errors import BadResponse, Gone, Rejected, RemoteError
+from crm_bridge.connectors.base import Finding
+from crm_bridge.connectors.concord.client import PAGE_SIZE, TRASH_STYLES, ConcordClient, Query
+from crm_bridge.connectors.concord.payloads import FAMILY, POOLS, Listed, split_one, split_page
+from crm_bridge.connectors.concord.walks import is_newer, updated
+from crm_bridge.records import Change, Identity, Kind, Operation
+
+if TYPE_CHECKING:
+    from crm_bridge.connectors.concord.connector import ConcordConnector
+
+_DISPOSABLE = "Disposable check"
+_SMALL = 15
+"""What a list gives that does not take a page size."""
+
+
+def prove(connector: ConcordConnector, feature: str) -> str:
+    """Try a feature. Raises Rejected or BadResponse where the account does not have it."""
+    trial = {"trash": _prove_trash, "restore": _prove_restore}.get(feature)
+    if trial is None:
+        raise Rejected(f"there is nothing to prove called “{feature}”")
+    return trial(connector)
+
+
+def _prove_trash(connector: ConcordConnector) -> str:
+    """One of the two styles answers with contacts that say they are deleted, and that are gone."""
+    refusals = []
+    for style, (path, _restoring) in TRASH_STYLES.items():
+        try:
+            page = connector.trash_page(style, PAGE_SIZE)
+        except (Rejected, BadResponse) as error:
+            refusals.append(f"{path}: {error.reason}")
+            continue
+        for item in page.items[:1]:
+            if not isinstance(item.raw, dict) or not item.raw.get("deleted_at"):
+                raise BadResponse(f"{path} lists contacts that do not say they are deleted")
+            if connector.get(Identity(FAMILY, item.remote_id)) is not None:
+                raise BadResponse(f"{path} lists a contact as deleted that is still there")
+        connector.settle_on(style)
+        held = page.total if page.total is not None else len(page.items)
+        return f"{path} answers and lists {held} deleted contacts."
+    raise Rejected(f"this account shows no list of deleted contacts ({'; '.join(refusals)})")
+
+
+def _prove_restore(connector: ConcordConnector) -> str:
+    """A contact of our own is created, deleted, restored, seen again, and deleted for good measure."""
+    create = Change(Operation.CREATE, Kind.CONTACT, None, code="check", values={"name": _DISPOSABLE})
+    identity = connector.push(create).identity
+    if identity is None:
+        raise BadResponse("it created a contact and did not name it")
+    delete = Change(Operation.DELETE, Kind.CONTACT, identity)
+    try:
+        connector.push(delete)
+        if connector.get(identity) is not None:
+            raise BadResponse("a contact that was deleted is still there")
+        try:
+            connector.restore(identity)
+        except Gone as error:
+            raise Rejected("neither way of restoring a contact answers on this account") from error
+        if connector.get(identity) is None:
+            raise BadResponse("it said that it restored a contact, which is still gone")
+    finally:
+        with suppress(RemoteError):
+            connector.push(delete)
+    return f"Contact {identity.remote_id} was created, deleted, restored and deleted again."
+
+
+def probe(client: ConcordClient, cut: Callable[[bytes], Listed]) -> list[Finding]:
+    """Limits, order and shapes, by reads only; what one look finds out never stops the next."""
+    looks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
+        ("page_size", "Pages of 100", lambda: _page_size(client, cut)),
+        ("order", "Sorts by update", lambda: _order(client, cut)),
+        ("rate", "Tells its request limit", lambda: _rate(client)),
+        ("search", "Search without pages", lambda: _search(client)),
+        ("associations", "Shows companies, deals and activities", lambda: _associations(client, cut)),
+    )
+    findings = []
+    for key, label, look in looks:
+        try:
+            ok, words = look()
+        except (RemoteError, ValueError) as error:
+            ok, words = False, str(error)
+        findings.append(Finding(key, label, ok, words))
+    return findings
+
+
+def _page_size(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
+    page = cut(client.contacts(Query(order="created_at"), 1, PAGE_SIZE))
+    if len(page.items) > _SMALL:
+        return True, f"{len(page.items)} contacts came in one page."
+    if page.total is not None and page.total > len(page.items):
+        return False, f"Only {len(page.items)} of {page.total} contacts came in one page."
+    return None, "There are too few contacts to tell."
+
+
+def _order(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
+    newest = cut(client.contacts(Query(order="updated_at", descending=True), 1, PAGE_SIZE))
+    if len(newest.items) < 2:
+        return None, "There are too few contacts to tell."
+    if None in updated(newest.items):
+        return False, "Contacts do not tell when they were updated; each pull reads all of them."
+    if not is_newer(newest, cut(client.contacts(Query(order="updated_at"), 1, 1))):
+        return False, "The list is not sorted by update; each pull reads all of it."
+    return True, "A pull reads only what changed."
+
+
+def _rate(client: ConcordClient) -> tuple[bool | None, str]:
+    headers = client.peek(Query()).headers
+    limit, left = headers.get("X-RateLimit-Limit"), headers.get("X-RateLimit-Remaining")
+    if not limit:
+        return None, "No limit is told."
+    return True, f"{limit} requests a minute; {left or 'an unknown number'} were left."
+
+
+def _search(client: ConcordClient) -> tuple[bool | None, str]:
+    page = split_page(client.search(Query(q="a"), take=2).data)
+    return len(page.items) <= 2, f"{len(page.items)} contacts came when at most 2 were asked for."
+
+
+def _associations(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
+    items = [item for item in cut(client.contacts(Query(), 1, 1)).items if item.remote_id]
+    if not items:
+        return None, "There is no contact to look at."
+    raw = split_one(client.contact(items[0].remote_id).data).raw
+    hidden = [pool for pool in POOLS if not isinstance(raw.get(pool), list)]
+    return not hidden, f"Not shown: {', '.join(hidden)}." if hidden else "A single contact shows all three."
