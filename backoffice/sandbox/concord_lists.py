@@ -99,7 +99,10 @@ class ConcordLists:
         """Live positions; `order` is `field` or `field|desc`."""
         field, _, direction = order.partition("|")
         taken = self._switches["order"]
-        if not field or taken == "ignore" or (taken == "created_only" and field not in ("id", "created_at")):
+        strange = field not in ("id", "created_at")
+        if taken == "refuse" and field and strange:
+            raise Invalid({"order": [f"The contacts cannot be sorted by {field}."]})
+        if not field or taken == "ignore" or (taken == "created_only" and strange):
             field, direction = ("created_at", "desc") if self._switches["usual_order"] != "id" else ("id", "")
         if field not in SORTABLE:
             raise Invalid({"order": [f"The contacts cannot be sorted by {field}."]})

@@ -17,7 +17,9 @@ SWITCHES = {
     ),
     "per_page": Switch("honour", ("honour", "ignore"), "whether the list takes a page size (at most 100)"),
     "order": Switch(
-        "honour", ("honour", "created_only", "ignore"), "which fields the list can be sorted by, if any"
+        "honour",
+        ("honour", "created_only", "refuse", "ignore"),
+        "the list is sorted by any field; by id and created_at only, others ignored or refused; by none",
     ),
     "usual_order": Switch("id", ("id", "created_desc"), "order of a list that is not asked for one"),
     "search_fields": Switch("honour", ("honour", "ignore"), "an ignored one searches all fields, by like"),

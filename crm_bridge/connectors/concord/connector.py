@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from backoffice.remote.errors import (
-    BadResponse,
-    ConnectionBroken,
-    Forbidden,
-    Gone,
-    OutcomeUnknown,
-    Rejected,
-)
-from backoffice.remote.session import Answer, RemoteSession
+from backoffice.remote.errors import BadResponse, ConnectionBroken, Gone, Rejected, RetryLater
+from backoffice.remote.session import RemoteSession
 from backoffice.remote.walk import RawItem, Unreadable
 from crm_bridge.connectors.base import Account, Capabilities, CredentialField, Finding, Stream
 from crm_bridge.connectors.concord import mapping, payloads, trials
 from crm_bridge.connectors.concord.abilities import CAPABILITIES, CREDENTIAL_FIELDS
 from crm_bridge.connectors.concord.changes import Inexpressible, to_associations, to_create, to_update
-from crm_bridge.connectors.concord.client import PAGE_SIZE, TRASH_STYLES, Access, ConcordClient, Query
+from crm_bridge.connectors.concord.client import PAGE_SIZE, Access, ConcordClient, Query
 from crm_bridge.connectors.concord.mapping import Names
+from crm_bridge.connectors.concord.reading import Reader
+from crm_bridge.connectors.concord.trash import Trash
 from crm_bridge.connectors.concord.walks import ListWalk, NewestWalk
 from crm_bridge.connectors.wires import usable_id
 from crm_bridge.phones import digits, to_e164
@@ -35,9 +29,9 @@ from crm_bridge.records import (
     Panel,
     PushResult,
     RelationAction,
+    canonical,
 )
 
-T = TypeVar("T")
 #: A look-up by phone or e-mail that finds more pages than this is not a look-up.
 _LOOKUP_PAGES = 10
 
@@ -60,7 +54,6 @@ class ConcordConnector:
         self._names = Names(
             *(options.get(key) or {} for key in ("users", "sources", "countries", "custom_fields"))
         )
-        self._trash_style = ""
         try:
             self._session = RemoteSession(
                 account.base_url,
@@ -72,6 +65,8 @@ class ConcordConnector:
         except ValueError as error:  # an address or a token that cannot be used at all
             raise ConnectionBroken(str(error), connection=account.label, operation="connect") from error
         self._client = ConcordClient(self._session)
+        self._reader = Reader(self._session, self._client, self._names)
+        self._trash = Trash(self._client, self._reader)
 
     def close(self) -> None:
         """Give back sockets."""
@@ -82,7 +77,7 @@ class ConcordConnector:
     def check(self) -> str:
         """Reads one contact of the list."""
         try:
-            page = self._cut(self._client.contacts(Query(), per_page=1))
+            page = self._reader.cut(self._client.contacts(Query(), per_page=1))
         except Rejected as error:
             if error.status == 404:
                 raise ConnectionBroken(
@@ -100,32 +95,37 @@ class ConcordConnector:
         """The whole list in order of creation, or its newest part; the trash where it was proven."""
         client, size = self._client, self._page_size
         if stream is Stream.DELETED:
-            return [ListWalk(self._trashed, self._cut, mapping.to_deletion, self._names)]
-        if stream is not Stream.CONTACTS:
-            raise ValueError(f"Concord has no stream {stream.value!r}.")
-        if since is None:
-            query = Query(order="created_at")
+            trash = self._trash
             return [
                 ListWalk(
-                    lambda page: client.contacts(query, page, size), self._cut, mapping.to_record, self._names
+                    lambda page: trash.page(page, size), self._reader.cut, mapping.to_deletion, self._names
                 )
             ]
+        if stream is not Stream.CONTACTS:
+            raise ValueError(f"Concord has no stream {stream.value!r}.")
+
+        def in_order(page: int) -> bytes:
+            return client.contacts(Query(order="created_at"), page, size)
+
+        if since is None:
+            return [ListWalk(in_order, self._reader.cut, mapping.to_record, self._names)]
         newest, oldest = Query(order="updated_at", descending=True), Query(order="updated_at")
         return [
             NewestWalk(
-                lambda page: client.contacts(newest, page, size),
-                lambda: client.contacts(oldest, 1, 1),
-                self._cut,
-                mapping.to_record,
-                self._names,
-                since,
+                load=lambda page: client.contacts(newest, page, size),
+                oldest=lambda: client.contacts(oldest, 1, 1),
+                plain=in_order,
+                cut=self._reader.cut,
+                map=mapping.to_record,
+                names=self._names,
+                since=since,
             )
         ]
 
     def get(self, identity: Identity) -> ContactRecord | None:
         """One live contact by its id; None on a 404 with a message, which is the only proof."""
         try:
-            return self._record(self._read(identity.remote_id))
+            return self._reader.record(self._reader.read(identity.remote_id))
         except Gone:
             return None
 
@@ -147,14 +147,14 @@ class ConcordConnector:
         query = Query(q=phone or email, search_fields={field: "="})
         found: dict[Identity, ContactRecord] = {}
         for page in range(1, _LOOKUP_PAGES + 1):
-            listed = self._cut(self._client.contacts(query, page, self._page_size))
-            records = [self._record(item) for item in listed.items]
+            listed = self._reader.cut(self._client.contacts(query, page, self._page_size))
+            records = [self._reader.record(item) for item in listed.items]
             fresh = [record for record in records if record.identity not in found]
             found |= {record.identity: record for record in fresh}
             if not fresh or listed.more is False:
                 break
         else:
-            raise self._bad("it was asked for one contact and answered with very many")
+            raise self._reader.bad("it was asked for one contact and answered with very many")
         # an account that ignores the search fields answers with more than was asked for
         return [
             record
@@ -167,17 +167,19 @@ class ConcordConnector:
     def search(self, text: str, *, take: int = 20) -> list[ContactRecord]:
         """What Concord's own search finds for a text; hits may be incomplete, so never mirror them."""
         answer = self._client.search(Query(q=text), take)
-        return [self._record(item) for item in self._split(payloads.split_page, answer.data).items]
+        return [
+            self._reader.record(item) for item in self._reader.split(payloads.split_page, answer.data).items
+        ]
 
     def panel(self, identity: Identity, key: str, page: int = 1) -> Panel:
         """The companies, deals or activities of a contact; they come in one page."""
-        item = self._read(identity.remote_id)
+        item = self._reader.read(identity.remote_id)
         try:
             entries = mapping.to_entries(item.raw, key)
         except Unreadable as error:
-            raise self._bad(f"its {key} cannot be read: {error}") from error
+            raise self._reader.bad(f"its {key} cannot be read: {error}") from error
         if entries is None:
-            raise self._bad(f"it does not show the {key} of a contact")
+            raise self._reader.bad(f"it does not show the {key} of a contact")
         return Panel(key, entries)
 
     # Writing
@@ -192,9 +194,9 @@ class ConcordConnector:
     def _pushed(self, change: Change) -> PushResult:
         if change.operation is Operation.CREATE:
             body = to_create(change, self._names)
-            with self._single():
+            with self._reader.single():
                 answer = self._client.create(body)
-            item = self._written(answer, change.operation)
+            item = self._reader.written(answer, change.operation)
             return PushResult(Identity(payloads.FAMILY, item.remote_id))
         number = usable_id(change.identity.remote_id) if change.identity else ""
         if not number:
@@ -205,24 +207,30 @@ class ConcordConnector:
             return self._relate(change, number)
         if change.operation is not Operation.DELETE:
             raise Inexpressible(f"Concord cannot {change.operation.value} contacts")
-        with self._single():
+        with self._reader.single():
             answer = self._client.delete(number)
         if answer.status not in (200, 204):
-            raise self._unclear(answer, change.operation, "it does not say whether it was deleted")
+            raise self._reader.unclear(answer, change.operation, "it does not say whether it was deleted")
         return PushResult(change.identity)
 
     def _update(self, change: Change, number: str) -> PushResult:
         """Read, change, write: a first name is required, and what is left out may be cleared."""
         to_update(change, _BLANK, self._names)  # what cannot be said at all needs no reading
-        item = self._read(number)
-        try:
-            body = to_update(change, item, self._names)
-        except Unreadable as error:
-            raise self._bad(f"the contact as it is now cannot be read: {error}") from error
-        with self._single():
+        item = self._reader.read(number)
+        now = canonical(self._reader.record(item), list(change.values))
+        if any(now[name] != change.before.get(name, now[name]) for name in now):
+            raise RetryLater(
+                "it was changed there while this was being sent, so both are merged anew",
+                connection=self._session.label,
+                operation=change.operation,
+            )
+        body = to_update(change, item, self._names)
+        with self._reader.single():
             answer = self._client.update(number, body)
-        if self._written(answer, change.operation).remote_id != number:
-            raise self._unclear(answer, change.operation, "it names another contact than the one asked for")
+        if self._reader.written(answer, change.operation).remote_id != number:
+            raise self._reader.unclear(
+                answer, change.operation, "it names another contact than the one asked for"
+            )
         return PushResult(change.identity)
 
     def _relate(self, change: Change, number: str) -> PushResult:
@@ -233,10 +241,10 @@ class ConcordConnector:
             RelationAction.DETACH: self._client.detach,
             RelationAction.REPLACE: self._client.sync,
         }[relation.action]
-        with self._single():
+        with self._reader.single():
             answer = send(number, ids)
         if answer.status not in (200, 201, 204):
-            raise self._unclear(answer, change.operation, "it does not say whether it was applied")
+            raise self._reader.unclear(answer, change.operation, "it does not say whether it was applied")
         if relation.action is RelationAction.DETACH and self._still_holds(number, relation.panel, ids):
             raise Rejected(
                 "it said yes and still holds them: something on the way drops the body of such a call; "
@@ -249,7 +257,7 @@ class ConcordConnector:
     def _still_holds(self, number: str, pool: str, ids: dict[str, list[int]]) -> bool:
         """Whether any of these is still associated; where contacts do not show it, the yes has to do."""
         try:
-            entries = mapping.to_entries(self._read(number).raw, pool)
+            entries = mapping.to_entries(self._reader.read(number).raw, pool)
         except (Gone, BadResponse, Unreadable):
             return False
         return bool({entry.ref for entry in entries or ()} & {str(each) for each in ids[pool]})
@@ -258,150 +266,23 @@ class ConcordConnector:
         """Concord creates one at a time."""
         raise ValueError("Concord has no bulk create.")
 
+    # What only some accounts have
+
     def restore(self, identity: Identity) -> PushResult:
         """Bring a deleted contact back, where that was proven on the account. Raises Gone."""
-        number = usable_id(identity.remote_id)
-        if not number:
-            raise Rejected("it is not said which contact is meant", connection=self._session.label)
-        for style in self._styles():
-            try:
-                with self._single():
-                    answer = self._client.restore(style, number)
-            except (Gone, Rejected) as error:
-                if error.status not in (404, 405) or style == self._styles()[-1]:
-                    raise
-                continue
-            if answer.status not in (200, 204):
-                raise self._unclear(answer, "restore", "it does not say whether it was restored")
-            return PushResult(identity)
-        raise AssertionError("unreachable")
-
-    # What only some accounts have
+        self._trash.restore(identity.remote_id)
+        return PushResult(identity)
 
     def prove(self, feature: str) -> str:
         """Try a feature on this account. Raises Rejected or BadResponse where it does not have it."""
-        return trials.prove(self, feature)
+        return trials.prove(feature, self, self._trash)
 
     def probe(self) -> list[Finding]:
         """Look, without changing anything, at what this account allows."""
-        return trials.probe(self._client, self._cut)
-
-    def trash_page(self, style: str, per_page: int) -> payloads.Listed:
-        """The first page of the trash in one of its styles."""
-        return self._cut(self._client.trashed(style, 1, per_page))
-
-    def settle_on(self, style: str) -> None:
-        """Ask for the trash in this style from now on."""
-        self._trash_style = style
-
-    def _styles(self) -> list[str]:
-        """The style that has answered; before one has, all of them."""
-        return [self._trash_style] if self._trash_style else list(TRASH_STYLES)
-
-    def _trashed(self, page: int) -> bytes:
-        """One page of the trash, in whichever style the account answers."""
-        for style in self._styles():
-            try:
-                body = self._client.trashed(style, page, self._page_size)
-            except Rejected as error:
-                if error.status not in (404, 405) or style == self._styles()[-1]:
-                    raise
-                continue
-            self.settle_on(style)
-            return body
-        raise AssertionError("unreachable")
-
-    # Reading answers
-
-    def _read(self, number: str) -> RawItem:
-        """One contact as it is now. Raises Gone where the vendor proves that there is none."""
-        number = usable_id(number)
-        if not number:
-            raise Gone("no contact can have this id", connection=self._session.label)
-        with self._single():
-            answer = self._client.contact(number)
-        item = self._split(payloads.split_one, answer.data)
-        if item.remote_id != number:
-            raise self._bad("it was asked for one contact and answered with another")
-        return item
-
-    @contextmanager
-    def _single(self) -> Iterator[None]:
-        """Around a call about one contact: what its 404 and its 403 really say."""
-        try:
-            yield
-        except Gone as error:
-            if not proves_absence(error):
-                raise Rejected(
-                    "it answers that there is no such address; check the base URL",
-                    connection=error.connection,
-                    operation=error.operation,
-                    status=error.status,
-                    excerpt=error.excerpt,
-                    words=error.words,
-                ) from error
-            raise
-        except ConnectionBroken as error:
-            if error.status != 403:
-                raise
-            self._client.peek(Query())  # raises the same when this token may see nothing at all
-            raise Forbidden(
-                "this token may not see or change this contact",
-                connection=error.connection,
-                operation=error.operation,
-                status=error.status,
-                words=error.words,
-            ) from error
-
-    def _cut(self, body: bytes) -> payloads.Listed:
-        """The elements of a list answer. Raises BadResponse."""
-        data = self._session.parse(body, operation="read list")
-        return self._split(payloads.split_page, data, body[:1000].decode("utf-8", "replace"))
-
-    def _split(self, split: Callable[[Any], T], data: Any, excerpt: str = "") -> T:
-        try:
-            return split(data)
-        except ValueError as error:
-            raise self._bad(f"its answer is not what was asked for: {error}", excerpt) from error
-
-    def _record(self, item: RawItem) -> ContactRecord:
-        try:
-            return mapping.to_record(item, self._names)
-        except Unreadable as error:
-            raise self._bad(f"a contact in its answer cannot be read: {error}") from error
-
-    def _written(self, answer: Answer, operation: str) -> RawItem:
-        """The contact that a write answers with: 200 or 201 and an id, else nothing is sure."""
-        if answer.status in (200, 201):
-            try:
-                return payloads.split_one(answer.data)
-            except ValueError as error:
-                raise self._unclear(answer, operation, str(error)) from error
-        raise self._unclear(answer, operation, "it does not say whether it was applied")
-
-    def _bad(self, reason: str, excerpt: str = "") -> BadResponse:
-        label = self._session.label
-        return BadResponse(reason, connection=label, operation="read contact", excerpt=excerpt)
-
-    def _unclear(self, answer: Answer, operation: str, reason: str) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            f"its answer is unclear: {reason}; so this may or may not be applied",
-            connection=self._session.label,
-            operation=operation,
-            status=answer.status,
-        )
+        return trials.probe(self._client, self._reader)
 
 
 _BLANK = RawItem(payloads.FAMILY, "1", {"first_name": "-"})
-
-
-def proves_absence(error: Gone) -> bool:
-    """Whether a 404 speaks of the contact: JSON with a message that is not about the route.
-
-    This is the whole list of answers that mean "gone"; a proxy's page and a wrong address are not on it.
-    """
-    spoken = error.excerpt.lstrip().startswith("{") and '"message"' in error.excerpt
-    return error.status == 404 and spoken and "route" not in error.words.casefold()
 
 
 def _has_phone(record: ContactRecord, phone: str) -> bool:

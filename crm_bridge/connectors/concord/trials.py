@@ -19,42 +19,43 @@ from crm_bridge.records import Change, Identity, Kind, Operation
 
 if TYPE_CHECKING:
     from crm_bridge.connectors.concord.connector import ConcordConnector
+    from crm_bridge.connectors.concord.reading import Reader
+    from crm_bridge.connectors.concord.trash import Trash
 
 _DISPOSABLE = "Disposable check"
 _SMALL = 15
 """What a list gives that does not take a page size."""
 
 
-def prove(connector: ConcordConnector, feature: str) -> str:
+def prove(feature: str, connector: ConcordConnector, trash: Trash) -> str:
     """Try a feature. Raises Rejected or BadResponse where the account does not have it."""
     trial = {"trash": _prove_trash, "restore": _prove_restore}.get(feature)
     if trial is None:
         raise Rejected(f"there is nothing to prove called “{feature}”")
-    return trial(connector)
+    return trial(connector, trash)
 
 
-def _prove_trash(connector: ConcordConnector) -> str:
+def _prove_trash(connector: ConcordConnector, trash: Trash) -> str:
     """One of the two styles answers with contacts that say they are deleted, and that are gone."""
     refusals = []
-    for style, (path, _restoring) in TRASH_STYLES.items():
-        try:
-            page = connector.trash_page(style, PAGE_SIZE)
-        except (Rejected, BadResponse) as error:
-            refusals.append(f"{path}: {error.reason}")
+    for style, page in trash.first_pages(PAGE_SIZE):
+        path = TRASH_STYLES[style][0]
+        if not isinstance(page, Listed):
+            refusals.append(f"{path}: {page.reason}")
             continue
         for item in page.items[:1]:
             if not isinstance(item.raw, dict) or not item.raw.get("deleted_at"):
                 raise BadResponse(f"{path} lists contacts that do not say they are deleted")
             if connector.get(Identity(FAMILY, item.remote_id)) is not None:
                 raise BadResponse(f"{path} lists a contact as deleted that is still there")
-        connector.settle_on(style)
         held = page.total if page.total is not None else len(page.items)
         return f"{path} answers and lists {held} deleted contacts."
     raise Rejected(f"this account shows no list of deleted contacts ({'; '.join(refusals)})")
 
 
-def _prove_restore(connector: ConcordConnector) -> str:
+def _prove_restore(connector: ConcordConnector, trash: Trash) -> str:
     """A contact of our own is created, deleted, restored, seen again, and deleted for good measure."""
+    _prove_trash(connector, trash)
     create = Change(Operation.CREATE, Kind.CONTACT, None, code="check", values={"name": _DISPOSABLE})
     identity = connector.push(create).identity
     if identity is None:
@@ -65,9 +66,9 @@ def _prove_restore(connector: ConcordConnector) -> str:
         if connector.get(identity) is not None:
             raise BadResponse("a contact that was deleted is still there")
         try:
-            connector.restore(identity)
+            trash.restore(identity.remote_id)
         except Gone as error:
-            raise Rejected("neither way of restoring a contact answers on this account") from error
+            raise Rejected("this account does not restore contacts") from error
         if connector.get(identity) is None:
             raise BadResponse("it said that it restored a contact, which is still gone")
     finally:
@@ -76,8 +77,9 @@ def _prove_restore(connector: ConcordConnector) -> str:
     return f"Contact {identity.remote_id} was created, deleted, restored and deleted again."
 
 
-def probe(client: ConcordClient, cut: Callable[[bytes], Listed]) -> list[Finding]:
+def probe(client: ConcordClient, reader: Reader) -> list[Finding]:
     """Limits, order and shapes, by reads only; what one look finds out never stops the next."""
+    cut = reader.cut
     looks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
         ("page_size", "Pages of 100", lambda: _page_size(client, cut)),
         ("order", "Sorts by update", lambda: _order(client, cut)),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from backoffice.remote.errors import Rejected
 from backoffice.remote.walk import Position, RawItem, RawPage, Unreadable
 from crm_bridge.connectors.concord.mapping import Names, to_moment
 from crm_bridge.connectors.concord.payloads import FAMILY, Listed
@@ -56,11 +57,13 @@ class NewestWalk:
     """Contacts updated since a day, newest first; pages come one after the other.
 
     `oldest` loads the list in the opposite order: if the newest contact is not newer than the one at
-    its head, the account does not sort by update, however sorted its pages may look.
+    its head, the account does not sort by update, however sorted its pages may look. `plain` loads it in
+    another order, for accounts that refuse to be asked for this one.
     """
 
     load: Load
     oldest: Callable[[], bytes]
+    plain: Load
     cut: Split
     map: Callable[[RawItem, Names], Any]
     names: Names
@@ -70,17 +73,22 @@ class NewestWalk:
     first: Position = 1
     empty_pages_at_end: int = 2
     _sorts: bool | None = field(default=None, init=False)
+    _refused: bool = field(default=False, init=False)
     _page: int = field(default=1, init=False)
     _last: datetime | None = field(default=None, init=False)
 
     def fetch(self, position: Position) -> bytes:
         """One page as bytes; before the first one the order is put to the test."""
         self._page = int(position)
-        body = self.load(self._page)
         if self._sorts is None:
-            head = body if self._page == 1 else self.load(1)
-            self._sorts = is_newer(self.cut(head), self.cut(self.oldest()))
-        return body
+            try:
+                body = self.load(self._page)
+                head = body if self._page == 1 else self.load(1)
+                self._sorts = is_newer(self.cut(head), self.cut(self.oldest()))
+                return body
+            except Rejected:
+                self._sorts, self._refused = False, True
+        return (self.plain if self._refused else self.load)(self._page)
 
     def split(self, body: bytes) -> RawPage:
         """Its elements down to the day asked for; all of them once the order was broken."""
