@@ -14,6 +14,7 @@ from crm_bridge.connectors.concord.changes import FIELDS
 from crm_bridge.connectors.concord.client import PAGE_SIZE
 from crm_bridge.records import Kind, RelationAction
 
+TRASH, RESTORE, PARTIAL_UPDATE = "trash", "restore", "partial_update"
 _ALL_ACTIONS = frozenset(RelationAction)
 
 CREDENTIAL_FIELDS = (
@@ -41,18 +42,26 @@ CAPABILITIES = Capabilities(
     ),
     features=(
         Feature(
-            "trash",
+            TRASH,
             "List of deleted contacts",
             help="Looks for it under the two addresses that people tell of, and checks that what it "
             "lists is deleted.",
             streams=(Stream.DELETED,),
         ),
         Feature(
-            "restore",
+            RESTORE,
             "Restoring a deleted contact",
             help="Creates a contact named “Disposable check”, deletes it, restores it, deletes it again.",
             writes=True,
             brings={"can_restore": True},
+        ),
+        Feature(
+            PARTIAL_UPDATE,
+            "Updates that leave other fields alone",
+            help="Creates a contact named “Disposable check”, updates its name alone and deletes it. Once "
+            "this is proven an edit sends only what was changed, so that nothing changed in Concord at the "
+            "same moment is written over.",
+            writes=True,
         ),
     ),
     requests_per_second=1,

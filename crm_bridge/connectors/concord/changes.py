@@ -38,11 +38,17 @@ def to_create(change: Change, names: Names = NO_NAMES) -> Body:
     return _written({}, values, RawItem(payloads.FAMILY, "1", {}), names)
 
 
-def to_update(change: Change, item: RawItem, names: Names = NO_NAMES) -> Body:
-    """The whole contact as it is held now (`item`), with what changes. Raises Inexpressible, Unreadable."""
+def to_update(change: Change, item: RawItem, names: Names = NO_NAMES, *, partial: bool = False) -> Body:
+    """The whole contact as it is held now (`item`), with what changes. Raises Inexpressible, Unreadable.
+
+    `partial` is for accounts that were seen to leave alone what an update does not name: then only the
+    name goes along, which is required, and an edit made there in between is not undone.
+    """
     if not change.values:
         raise Inexpressible("nothing is to be changed")
     body = payloads.build_update(item.raw, payloads.parse_contact(item.raw), names.custom_keys)
+    if partial:
+        body = {key: body[key] for key in ("first_name", "last_name")}
     body = _written(body, change.values, item, names)
     if not str(body.get("first_name") or "").strip():
         # required, but some contacts have only a last name: then its first word is the first name

@@ -11,7 +11,7 @@ from backoffice.remote.session import RemoteSession
 from backoffice.remote.walk import RawItem, Unreadable
 from crm_bridge.connectors.base import Account, Capabilities, CredentialField, Finding, Stream
 from crm_bridge.connectors.concord import mapping, payloads, trials
-from crm_bridge.connectors.concord.abilities import CAPABILITIES, CREDENTIAL_FIELDS
+from crm_bridge.connectors.concord.abilities import CAPABILITIES, CREDENTIAL_FIELDS, PARTIAL_UPDATE
 from crm_bridge.connectors.concord.changes import Inexpressible, to_associations, to_create, to_update
 from crm_bridge.connectors.concord.client import PAGE_SIZE, Access, ConcordClient, Query
 from crm_bridge.connectors.concord.mapping import Names
@@ -51,6 +51,7 @@ class ConcordConnector:
     def __init__(self, account: Account, **session_parts: Any) -> None:
         options = account.options
         self._page_size = int(options.get("page_size") or PAGE_SIZE)
+        self._partial = PARTIAL_UPDATE in (options.get("features") or {})
         self._names = Names(
             *(options.get(key) or {} for key in ("users", "sources", "countries", "custom_fields"))
         )
@@ -224,7 +225,7 @@ class ConcordConnector:
                 connection=self._session.label,
                 operation=change.operation,
             )
-        body = to_update(change, item, self._names)
+        body = to_update(change, item, self._names, partial=self._partial)
         with self._reader.single():
             answer = self._client.update(number, body)
         if self._reader.written(answer, change.operation).remote_id != number:
@@ -275,7 +276,7 @@ class ConcordConnector:
 
     def prove(self, feature: str) -> str:
         """Try a feature on this account. Raises Rejected or BadResponse where it does not have it."""
-        return trials.prove(feature, self, self._trash)
+        return trials.prove(feature, self, self._client, self._trash)
 
     def probe(self) -> list[Finding]:
         """Look, without changing anything, at what this account allows."""

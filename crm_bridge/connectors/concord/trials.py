@@ -6,16 +6,18 @@ does not have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from backoffice.remote.errors import BadResponse, Gone, Rejected, RemoteError
 from crm_bridge.connectors.base import Finding
+from crm_bridge.connectors.concord.abilities import PARTIAL_UPDATE, RESTORE, TRASH
 from crm_bridge.connectors.concord.client import PAGE_SIZE, TRASH_STYLES, ConcordClient, Query
+from crm_bridge.connectors.concord.mapping import JOB_TITLE
 from crm_bridge.connectors.concord.payloads import FAMILY, POOLS, Listed, split_one, split_page
 from crm_bridge.connectors.concord.walks import is_newer, updated
-from crm_bridge.records import Change, Identity, Kind, Operation
+from crm_bridge.records import Change, Identity, Kind, Operation, canonical
 
 if TYPE_CHECKING:
     from crm_bridge.connectors.concord.connector import ConcordConnector
@@ -27,12 +29,15 @@ _SMALL = 15
 """What a list gives that does not take a page size."""
 
 
-def prove(feature: str, connector: ConcordConnector, trash: Trash) -> str:
+def prove(feature: str, connector: ConcordConnector, client: ConcordClient, trash: Trash) -> str:
     """Try a feature. Raises Rejected or BadResponse where the account does not have it."""
-    trial = {"trash": _prove_trash, "restore": _prove_restore}.get(feature)
-    if trial is None:
-        raise Rejected(f"there is nothing to prove called “{feature}”")
-    return trial(connector, trash)
+    if feature == TRASH:
+        return _prove_trash(connector, trash)
+    if feature == RESTORE:
+        return _prove_restore(connector, trash)
+    if feature == PARTIAL_UPDATE:
+        return _prove_partial_update(connector, client)
+    raise Rejected(f"there is nothing to prove called “{feature}”")
 
 
 def _prove_trash(connector: ConcordConnector, trash: Trash) -> str:
@@ -56,13 +61,8 @@ def _prove_trash(connector: ConcordConnector, trash: Trash) -> str:
 def _prove_restore(connector: ConcordConnector, trash: Trash) -> str:
     """A contact of our own is created, deleted, restored, seen again, and deleted for good measure."""
     _prove_trash(connector, trash)
-    create = Change(Operation.CREATE, Kind.CONTACT, None, code="check", values={"name": _DISPOSABLE})
-    identity = connector.push(create).identity
-    if identity is None:
-        raise BadResponse("it created a contact and did not name it")
-    delete = Change(Operation.DELETE, Kind.CONTACT, identity)
-    try:
-        connector.push(delete)
+    with _disposable(connector, {}) as identity:
+        connector.push(Change(Operation.DELETE, Kind.CONTACT, identity))
         if connector.get(identity) is not None:
             raise BadResponse("a contact that was deleted is still there")
         try:
@@ -71,10 +71,42 @@ def _prove_restore(connector: ConcordConnector, trash: Trash) -> str:
             raise Rejected("this account does not restore contacts") from error
         if connector.get(identity) is None:
             raise BadResponse("it said that it restored a contact, which is still gone")
+    return f"Contact {identity.remote_id} was created, deleted, restored and deleted again."
+
+
+def _prove_partial_update(connector: ConcordConnector, client: ConcordClient) -> str:
+    """A contact of our own with a value in every kind of field keeps them when only its name is updated."""
+    values = {
+        "phones": [{"value": "000 000 0000", "type": ""}],
+        "addresses": [{"city": "Disposable"}],
+        "tags": ["disposable"],
+        "custom_fields": {JOB_TITLE: "Disposable"},
+    }
+    with _disposable(connector, values) as identity:
+        before = connector.get(identity)
+        client.update(identity.remote_id, {"first_name": _DISPOSABLE})
+        after = connector.get(identity)
+        if before is None or after is None:
+            raise BadResponse("a contact that was just created is not there")
+        held, kept = canonical(before, list(values)), canonical(after, list(values))
+        lost = [name for name in values if not held[name] or kept[name] != held[name]]
+        if lost:
+            raise Rejected(f"an update that named only the name also changed {', '.join(lost)}")
+    return f"Contact {identity.remote_id} kept its other fields when only its name was updated."
+
+
+@contextmanager
+def _disposable(connector: ConcordConnector, values: Mapping[str, Any]) -> Iterator[Identity]:
+    """A contact of our own, deleted at the end whatever happens."""
+    values = {"name": _DISPOSABLE, **values}
+    identity = connector.push(Change(Operation.CREATE, Kind.CONTACT, None, values=values)).identity
+    if identity is None:
+        raise BadResponse("it created a contact and did not name it")
+    try:
+        yield identity
     finally:
         with suppress(RemoteError):
-            connector.push(delete)
-    return f"Contact {identity.remote_id} was created, deleted, restored and deleted again."
+            connector.push(Change(Operation.DELETE, Kind.CONTACT, identity))
 
 
 def probe(client: ConcordClient, reader: Reader) -> list[Finding]:

@@ -489,6 +489,30 @@ class TestConcordConnector(ConnectorContract):
             connector.restore(Identity("contact", "1"))
         assert sandbox.writes() == []
 
+    def test_account_that_leaves_alone_what_is_not_named_is_sent_only_what_changes(
+        self, build: Callable[..., Any], sandbox: SandboxControl
+    ) -> None:
+        staff = ConcordStaff(sandbox)
+        assert build().prove("partial_update").endswith("when only its name was updated.")
+        assert {each["state"] for each in staff.contacts() if "Disposable" in each["name"]} == {"trashed"}
+        number = staff.create("Ana", last_name="Silva", city="Santos", tags=["VIP"])
+        edit = Change(
+            Operation.EDIT, Kind.CONTACT, Identity("contact", str(number)), values={"tags": ["novo"]}
+        )
+        sandbox.fault("remote_event", method="PUT", event="edit", changes={"city": "Rio"})
+        build(options={"features": {"partial_update": "seen"}}).push(edit)
+        assert sandbox.writes()[-1]["body"] == {"first_name": "Ana", "last_name": "Silva", "tags": ["novo"]}
+        assert (staff.contact(number)["city"], staff.contact(number)["tags"]) == ("Rio", ["novo"])
+
+    def test_account_that_clears_what_is_not_named_does_not_prove_otherwise(
+        self, connector: Any, sandbox: SandboxControl
+    ) -> None:
+        sandbox.switches(put_omitted="clear")
+        with pytest.raises(Rejected, match="also changed phones, addresses, tags, custom_fields"):
+            connector.prove("partial_update")
+        states = {each["state"] for each in ConcordStaff(sandbox).contacts() if "Disposable" in each["name"]}
+        assert states == {"trashed"}
+
     def test_list_of_the_living_is_never_taken_for_the_trash(self) -> None:
         page = '{"data": [{"id": 7, "first_name": "An"}], "meta": {"total": 1}}'
         with RawServer(answer(page)) as server:
