@@ -126,7 +126,7 @@ def truth(book: ConcordBook, position: int) -> dict[str, Any]:
     fields = book.get(position)
     return fields | {
         "id": position + 1,
-        "state": STATE_NAMES[book.states[position]],
+        "status": STATE_NAMES[book.states[position]],
         "hidden": position in book.hidden,
         "name": display_name(fields),
         "created_at": timestamp(book.created[position]),

@@ -200,7 +200,7 @@ def test_contact_is_created_updated_and_deleted(
     assert (reply.status, reply.body) == (204, b"")
     for method, sent in (("GET", None), ("PUT", body), ("DELETE", None)):
         assert api.call(method, f"/contacts/{made['id']}", sent).status == 404
-    assert staff.contact(made["id"])["state"] == "trashed"
+    assert staff.contact(made["id"])["status"] == "trashed"
     assert [each["operation"] for each in sandbox.writes()] == ["create", "edit", "delete"]
 
 
@@ -341,7 +341,7 @@ def test_trash_answers_at_one_address_at_most(
         assert listed["meta"]["total"] == staff.counts()["trashed"]
         assert all(each["deleted_at"] for each in listed["data"])
         assert api.call("POST", restores[style], {}).status == 200
-        assert staff.contact(1)["state"] == "live"
+        assert staff.contact(1)["status"] == "live"
 
 
 # The account
@@ -375,7 +375,7 @@ def test_remote_staff_edit_merge_and_mutate(sandbox: SandboxControl, staff: Conc
     held = staff.contact(one)
     assert ([each["number"] for each in held["phones"]], held["email"]) == (["1", "2"], "b@example.com")
     assert (held["custom"]["credit_limit"], held["created_at"][:10]) == (5, "2025-01-02")
-    assert staff.contact(two)["state"] == "purged"
+    assert staff.contact(two)["status"] == "purged"
     before = staff.counts()
     done = staff.mutate(edits=3, creates=2, trash=1, merges=1, seed=4)
     assert len(done) == 7

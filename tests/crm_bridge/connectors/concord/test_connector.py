@@ -472,8 +472,8 @@ class TestConcordConnector(ConnectorContract):
         assert sandbox.writes() == []
         assert connector.prove("restore").endswith("restored and deleted again.")
         connector.restore(Identity("contact", gone))
-        assert staff.contact(gone)["state"] == "live"
-        assert {each["name"] for each in staff.contacts() if each["state"] == "trashed"} >= {
+        assert staff.contact(gone)["status"] == "live"
+        assert {each["name"] for each in staff.contacts() if each["status"] == "trashed"} >= {
             "Disposable check"
         }
         with pytest.raises(Gone):
@@ -494,7 +494,7 @@ class TestConcordConnector(ConnectorContract):
     ) -> None:
         staff = ConcordStaff(sandbox)
         assert build().prove("partial_update").endswith("when only its name was updated.")
-        assert {each["state"] for each in staff.contacts() if "Disposable" in each["name"]} == {"trashed"}
+        assert {each["status"] for each in staff.contacts() if "Disposable" in each["name"]} == {"trashed"}
         number = staff.create("Ana", last_name="Silva", city="Santos", tags=["VIP"])
         edit = Change(
             Operation.EDIT, Kind.CONTACT, Identity("contact", str(number)), values={"tags": ["novo"]}
@@ -510,7 +510,7 @@ class TestConcordConnector(ConnectorContract):
         sandbox.switches(put_omitted="clear")
         with pytest.raises(Rejected, match="also changed phones, addresses, tags, custom_fields"):
             connector.prove("partial_update")
-        states = {each["state"] for each in ConcordStaff(sandbox).contacts() if "Disposable" in each["name"]}
+        states = {each["status"] for each in ConcordStaff(sandbox).contacts() if "Disposable" in each["name"]}
         assert states == {"trashed"}
 
     def test_list_of_the_living_is_never_taken_for_the_trash(self) -> None:
