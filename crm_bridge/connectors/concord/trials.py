@@ -15,7 +15,7 @@ from crm_bridge.connectors.base import Finding
 from crm_bridge.connectors.concord.abilities import PARTIAL_UPDATE, RESTORE, TRASH
 from crm_bridge.connectors.concord.client import PAGE_SIZE, TRASH_STYLES, ConcordClient, Query
 from crm_bridge.connectors.concord.mapping import JOB_TITLE
-from crm_bridge.connectors.concord.payloads import FAMILY, POOLS, Listed, split_one, split_page
+from crm_bridge.connectors.concord.payloads import FAMILY, Listed, split_page
 from crm_bridge.connectors.concord.walks import is_newer, updated
 from crm_bridge.records import Change, Identity, Kind, Operation, canonical
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from crm_bridge.connectors.concord.trash import Trash
 
 _DISPOSABLE = "Disposable check"
-_SMALL = 15
-"""What a list gives that does not take a page size."""
 
 
 def prove(feature: str, connector: ConcordConnector, client: ConcordClient, trash: Trash) -> str:
@@ -110,14 +108,11 @@ def _disposable(connector: ConcordConnector, values: Mapping[str, Any]) -> Itera
 
 
 def probe(client: ConcordClient, reader: Reader) -> list[Finding]:
-    """Limits, order and shapes, by reads only; what one look finds out never stops the next."""
-    cut = reader.cut
+    """What no general check looks at, by reads only; what one look finds out never stops the next."""
     looks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
-        ("page_size", "Pages of 100", lambda: _page_size(client, cut)),
-        ("order", "Sorts by update", lambda: _order(client, cut)),
+        ("sorts_by_update", "Sorts by update", lambda: _order(client, reader.cut)),
         ("rate", "Tells its request limit", lambda: _rate(client)),
         ("search", "Search without pages", lambda: _search(client)),
-        ("associations", "Shows companies, deals and activities", lambda: _associations(client, cut)),
     )
     findings = []
     for key, label, look in looks:
@@ -127,15 +122,6 @@ def probe(client: ConcordClient, reader: Reader) -> list[Finding]:
             ok, words = False, str(error)
         findings.append(Finding(key, label, ok, words))
     return findings
-
-
-def _page_size(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
-    page = cut(client.contacts(Query(order="created_at"), 1, PAGE_SIZE))
-    if len(page.items) > _SMALL:
-        return True, f"{len(page.items)} contacts came in one page."
-    if page.total is not None and page.total > len(page.items):
-        return False, f"Only {len(page.items)} of {page.total} contacts came in one page."
-    return None, "There are too few contacts to tell."
 
 
 def _order(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
@@ -160,12 +146,3 @@ def _rate(client: ConcordClient) -> tuple[bool | None, str]:
 def _search(client: ConcordClient) -> tuple[bool | None, str]:
     page = split_page(client.search(Query(q="a"), take=2).data)
     return len(page.items) <= 2, f"{len(page.items)} contacts came when at most 2 were asked for."
-
-
-def _associations(client: ConcordClient, cut: Callable[[bytes], Listed]) -> tuple[bool | None, str]:
-    items = [item for item in cut(client.contacts(Query(), 1, 1)).items if item.remote_id]
-    if not items:
-        return None, "There is no contact to look at."
-    raw = split_one(client.contact(items[0].remote_id).data).raw
-    hidden = [pool for pool in POOLS if not isinstance(raw.get(pool), list)]
-    return not hidden, f"Not shown: {', '.join(hidden)}." if hidden else "A single contact shows all three."

@@ -527,11 +527,17 @@ class TestConcordConnector(ConnectorContract):
         findings = {finding.key: finding for finding in connector.probe()}
         assert all(finding.ok for finding in findings.values())
         assert findings["rate"].words.startswith("300 requests a minute; ")
-        sandbox.switches(per_page="ignore", order="ignore", associations="absent", rate_per_minute=0)
-        findings = {finding.key: finding for finding in connector.probe()}
-        assert {key: finding.ok for key, finding in findings.items()} == {
-            "page_size": False, "order": False, "rate": None, "search": True, "associations": False,
-        }  # fmt: skip
+        for switches, words in (
+            ({"order": "ignore", "rate_per_minute": 0}, "not sorted by update"),
+            ({"order": "refuse"}, "cannot be sorted"),
+            ({"order": "honour", "updated_at": "absent"}, "do not tell when"),
+        ):
+            sandbox.switches(**switches)
+            findings = {finding.key: finding for finding in connector.probe()}
+            assert {key: finding.ok for key, finding in findings.items()} == {
+                "sorts_by_update": False, "rate": None, "search": True,
+            }  # fmt: skip
+            assert words in findings["sorts_by_update"].words
 
 
 # Answers no sandbox gives
