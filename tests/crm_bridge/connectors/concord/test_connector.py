@@ -522,6 +522,15 @@ class TestConcordConnector(ConnectorContract):
                 connector.prove("trash")
             connector.close()
 
+    def test_trash_that_lists_somebody_who_is_still_there_is_none(self) -> None:
+        living = '{"id": 7, "first_name": "An", "deleted_at": "2026-11-24T10:00:00Z"}'
+        with RawServer(answer(f'{{"data": [{living}]}}'), answer(living)) as server:
+            account = Account("Test", server.url, {"token": "t"})
+            connector: Any = registry.build("concord", account, allow_loopback=True)
+            with pytest.raises(BadResponse, match="still there"):
+                connector.prove("trash")
+            connector.close()
+
     def test_report_tells_what_was_seen(self, connector: Any, sandbox: SandboxControl) -> None:
         sandbox.switches(rate_per_minute=300)
         findings = {finding.key: finding for finding in connector.probe()}
