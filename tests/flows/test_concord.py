@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from crm_bridge.models import (
@@ -620,7 +621,28 @@ def test_undocumented_updates_lose_nothing(
     assert held["custom"]["credit_limit"] == 7
 
 
-# Commands
+# Pages and commands
+
+
+def test_pages_show_it_like_any_other_crm(
+    client: Any, there: ConcordStaff, crm: Connection, settings: Any
+) -> None:
+    """No page knows this vendor: list, contact, form and connection follow what the connector declares."""
+    contact = mirrored(
+        there, crm, "Ana", last_name="Souza", job_title="Diretora", user_id=3, email="a@example.com"
+    )
+    client.force_login(factories.user("Admins"))
+    contact_url = "admin:crm_bridge_contact_"
+    for name, words in (
+        (reverse(f"{contact_url}changelist") + "?q=souza", ["Ana Souza"]),
+        (reverse(f"{contact_url}change", args=[contact.pk]), ["Ana Souza", "Diretora", "a@example.com"]),
+        (reverse("admin:crm_bridge_connection_change", args=[crm.pk]), ["newest first", "single look-up"]),
+    ):
+        response = client.get(name, follow=True)
+        assert response.status_code == 200
+        page = response.content.decode()
+        assert not [word for word in words if word not in page], name
+        assert TOKEN not in page
 
 
 def test_account_is_connected_and_synced_by_command(
