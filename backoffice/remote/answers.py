@@ -145,6 +145,8 @@ def _message(data: Any) -> str:
     if isinstance(data, list):
         return "; ".join(filter(None, map(_message, data[:5])))
     if isinstance(data, dict):
+        if isinstance(data.get("errors"), dict) and (fields := _of_fields(data["errors"])):
+            return "; ".join(fields)  # says more than the message above it
         named = next(filter(None, (_message(data.get(key)) for key in _MESSAGE_KEYS)), "")
         return named or "; ".join(_of_fields(data))
     return ""

@@ -80,6 +80,10 @@ class Gone(Rejected):
     """The record this call is about does not exist there (any more)."""
 
 
+class Forbidden(Rejected):
+    """This account may not see or change this one record: no proof that it is there, nor that it is gone."""
+
+
 class RemoteConflict(Rejected):
     """The remote system holds something newer or already has such a record."""
 

@@ -34,6 +34,20 @@ Control, JSON, no key, below `/_control/`:
     POST   antcrm/mutate            {edits, creates, trash, merges, seed}
     GET    antcrm/staff             employees with id and e-mail
 
+Concord is `http://127.0.0.1:PORT/concord/api`, token `sandbox-concord-token`. Two of five contacts are people
+that AntCRM knows too; 1.5 % are deleted.
+
+    GET    concord/contacts         the truth; ?state=&id=
+    GET    concord/counts           contacts per state, and how many of the live ones the token sees
+    GET    concord/words            users, sources, countries, custom fields, sizes of the association pools
+    POST   concord/contacts         a contact made by remote staff (only first_name is required)
+    PATCH  concord/contacts         {id, changes…}; also custom (by key), extra (keys shown as they are),
+                                    created_at, updated_at (ISO 8601)
+    POST   concord/trash restore purge       {id}
+    POST   concord/hide             {id, hidden?}: whether the token's user may see it
+    POST   concord/merge            {"loser": {"id"}, "survivor": {"id"}}: the loser is purged
+    POST   concord/mutate           {edits, creates, trash, merges, seed}
+
 AntBOT is `http://127.0.0.1:PORT/antbot/rest-api`, login `sandbox` / `sandbox-antbot-password`. It runs
 in vendor time: the present × `--bot-speed`, until set. A started campaign dials at once and then each
 minute; outcomes depend on the seed only. Whatever is due is done before each request and control call.

@@ -16,6 +16,7 @@ from . import faults as fault_kinds
 from .antbot import AntBot
 from .antbot_seed import people_of
 from .antcrm import AntCrm
+from .concord import Concord
 from .control import Control
 from .faults import Fault, FaultPlan
 from .journal import Counters, WriteLog
@@ -47,8 +48,9 @@ def build_vendors(
     bot = AntBot(
         log, seed=seed, today=today, speed=bot_speed, people=lambda count: people_of(crm.book.data, count)
     )
+    concord = Concord(log, seed=seed, contacts=contacts, today=today, people=lambda: crm.book.data)
     desk = Udesk(log, seed=seed, contacts=contacts, today=today, person=shared_people(lambda: crm.book.data))
-    vendors: list[Vendor] = [crm, bot, desk]
+    vendors: list[Vendor] = [crm, bot, concord, desk]
     return {vendor.name: vendor for vendor in vendors}
 
 

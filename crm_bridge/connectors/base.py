@@ -231,6 +231,13 @@ class HasPanels(Protocol):
         """One page of a contact's extras, read now. Raises ``Gone`` where there is no such contact."""
 
 
+class Restores(Protocol):
+    """A connector whose capabilities have ``can_restore``."""
+
+    def restore(self, identity: Identity) -> PushResult:
+        """Bring a deleted contact back; raises ``Gone`` where there is none to bring back."""
+
+
 class HasFeatures(Protocol):
     """A connector whose capabilities list ``features``."""
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from backoffice import audit
-from backoffice.remote.errors import BadResponse, ConnectionBroken, RemoteError
+from backoffice.remote.errors import BadResponse, ConnectionBroken, Forbidden, RemoteError
 from backoffice.sync import settle
 from backoffice.sync.bulk import Bulk, bulk
 from backoffice.sync.calm import calm
@@ -329,12 +329,20 @@ class _Job:
         missing = 0
         for pk in ids:
             contact = Contact.objects.get(pk=pk)
-            asked_at = timezone.now()
-            record = connector.get(_identity(contact))
+            asked_at, hidden = timezone.now(), False
+            try:
+                record = connector.get(_identity(contact))
+            except Forbidden:
+                record, hidden = None, True
             self.run.requests += 1
             with transaction.atomic():
                 contact = Contact.objects.select_for_update(of=("self",)).get(pk=pk)
                 if contact.state != Contact.State.LIVE:
+                    continue
+                if hidden:  # not shown to us any more, and so not proven to be gone
+                    leave(contact, Contact.State.MISSING, since=asked_at)
+                    audit.record("contact.missing", contact, by=None, summary="this account may not see it")
+                    missing += 1
                     continue
                 if record is not None:
                     sight(contact, record, asked_at)

@@ -355,6 +355,23 @@ def test_status_decides_the_error(
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"message": "No. (and 1 more)", "errors": {"name": ["Needed."], "tags.0": ["A text.", "Short."]}}',
+         "name: Needed.; tags.0: A text.; Short."),
+        ('{"message": "No.", "errors": {}}', "No."),
+        ('{"message": "No.", "errors": {"name": null}}', "No."),
+        ('{"message": "No.", "errors": ["a"]}', "No."),
+        ('{"errors": ["a", {"detail": "b"}]}', "a; b"),
+    ],
+)  # fmt: skip
+def test_words_name_the_fields_where_the_answer_does(open_session: Open, body: str, words: str) -> None:
+    with RawServer(answer(body, 422)) as server, pytest.raises(Rejected) as told:
+        write(open_session(server.url))
+    assert told.value.words == words
+
+
 def test_gone_is_what_the_caller_says(open_session: Open) -> None:
     with RawServer(answer("{}", 404)) as server:
         session = open_session(server.url)

@@ -1,0 +1,1 @@
+"""Concord CRM, in whatever white label: contacts with their companies, deals and activities."""
