@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any, BinaryIO, Protocol, cast
 
 from . import faults as fault_kinds
+from .amocrm import AmoCrm
 from .antbot import AntBot
 from .antbot_seed import people_of
 from .antcrm import AntCrm
@@ -45,7 +46,11 @@ def build_vendors(
     bot = AntBot(
         log, seed=seed, today=today, speed=bot_speed, people=lambda count: people_of(crm.book.data, count)
     )
-    vendors: list[Vendor] = [crm, bot]
+    amo = AmoCrm(
+        log, seed=seed, contacts=contacts, today=today,
+        people=lambda position: crm.book.data.identity(position % crm.book.data.size),
+    )  # fmt: skip
+    vendors: list[Vendor] = [crm, bot, amo]
     return {vendor.name: vendor for vendor in vendors}
 
 
