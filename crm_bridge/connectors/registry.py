@@ -8,6 +8,7 @@ from crm_bridge.connectors.base import Account, Connector
 
 _CONNECTORS: dict[str, tuple[str, str]] = {
     "antcrm": ("AntCRM", "crm_bridge.connectors.antcrm.connector.AntCrmConnector"),
+    "amocrm": ("amoCRM", "crm_bridge.connectors.amocrm.connector.AmoCrmConnector"),
 }
 
 

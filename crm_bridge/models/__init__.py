@@ -1,6 +1,6 @@
 """Contacts mirrored from CRMs, and everything that keeps the two sides true."""
 
-from crm_bridge.models.connection import Connection, ConnectionHealth
+from crm_bridge.models.connection import Connection, ConnectionHealth, ConnectionToken
 from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, ContactTag, Tag
 from crm_bridge.models.history import Conflict, Merge, Tombstone
 from crm_bridge.models.sync import ContactChange, PageMark, Quarantine, Run, StreamState
@@ -9,6 +9,7 @@ __all__ = [
     "Conflict",
     "Connection",
     "ConnectionHealth",
+    "ConnectionToken",
     "Contact",
     "ContactAlias",
     "ContactChange",

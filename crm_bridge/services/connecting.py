@@ -7,9 +7,10 @@ from django.conf import settings
 from backoffice.remote.errors import ConnectionBroken
 from backoffice.sync.connecting import credentials_of, note_trouble, note_working
 from backoffice.sync.limits import SharedBreaker, SharedLimiter
+from backoffice.sync.tokens import SharedTokens
 from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Account, Connector
-from crm_bridge.models import Connection, ConnectionHealth
+from crm_bridge.models import Connection, ConnectionHealth, ConnectionToken
 
 __all__ = ["connect_to", "note_trouble", "note_working"]
 
@@ -24,12 +25,14 @@ def connect_to(connection: Connection) -> Connector:
     parts: dict[str, Any] = {"breaker": SharedBreaker(health), "allow_loopback": settings.ALLOW_LOOPBACK}
     if connection.requests_per_second > 0:
         parts["limiter"] = SharedLimiter(health, connection.requests_per_second)
+    credentials = credentials_of(connection)
     account = Account(
         label=connection.name,
         base_url=connection.base_url,
-        credentials=credentials_of(connection),
+        credentials=credentials,
         parallel_requests=max(1, connection.parallel_requests),
         options=connection.measured,
+        tokens=SharedTokens(ConnectionToken, connection, credentials),
     )
     try:
         return registry.build(connection.vendor, account, **parts)
