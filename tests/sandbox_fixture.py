@@ -27,15 +27,22 @@ class SandboxControl:
     """Steers a running sandbox through its control API."""
 
     key = "sandbox-antcrm-key"
+    PATHS = {"concord": "/api"}
+    """What follows the prefix in a vendor's base URL."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, vendor: str = "antcrm") -> None:
+        self.url, self.vendor = url, vendor
         self.bot = BotControl(self)
         self._address = urlsplit(url).netloc
 
-    def base(self, vendor: str = "antcrm") -> str:
+    def of(self, vendor: str) -> "SandboxControl":
+        """The same sandbox; faults, switches, writes and counts are those of this vendor."""
+        return SandboxControl(self.url, vendor)
+
+    def base(self, vendor: str = "") -> str:
         """The base URL a connection to this vendor uses."""
-        return f"{self.url}/{vendor}"
+        vendor = vendor or self.vendor
+        return f"{self.url}/{vendor}{self.PATHS.get(vendor, '')}"
 
     def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """One control call, as `control("POST", "antcrm/trash", {"leadId": 3})`."""
@@ -58,9 +65,10 @@ class SandboxControl:
         self.control("POST", "reset", options)
         self.latency(0)
 
-    def faults(self, faults: list[dict[str, Any]], vendor: str = "antcrm", seed: int = 0) -> None:
+    def faults(self, faults: list[dict[str, Any]], vendor: str = "", seed: int = 0) -> None:
         """Replace the vendor's fault rules."""
-        self.control("POST", "faults", {"vendor": vendor, "faults": faults, "seed": seed})
+        rules = {"vendor": vendor or self.vendor, "faults": faults, "seed": seed}
+        self.control("POST", "faults", rules)
 
     def fault(self, kind: str, **options: Any) -> None:
         """Replace the rules by a single one."""
@@ -70,8 +78,9 @@ class SandboxControl:
         """Drop all fault rules."""
         self.control("DELETE", "faults")
 
-    def switches(self, vendor: str = "antcrm", **values: Any) -> dict[str, Any]:
+    def switches(self, vendor: str = "", **values: Any) -> dict[str, Any]:
         """Change switches when some are given; answers all of them with values and choices."""
+        vendor = vendor or self.vendor
         if values:
             self.control("POST", "switches", {"vendor": vendor, **values})
         return self.control("GET", "switches")[vendor]
@@ -86,9 +95,9 @@ class SandboxControl:
         """Writes applied through the API; `by="staff"` or `"all"` for the scripted ones too."""
         return self.control("GET", "writes", since=since, by=by, vendor=vendor)
 
-    def stats(self, vendor: str = "antcrm") -> dict[str, Any]:
+    def stats(self, vendor: str = "") -> dict[str, Any]:
         """Request counters."""
-        return self.control("GET", "stats")[vendor]
+        return self.control("GET", "stats")[vendor or self.vendor]
 
     def reset_stats(self) -> None:
         """Start counting anew."""

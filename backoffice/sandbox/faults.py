@@ -63,7 +63,7 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 FREE = {"retry_after", "body", "value"}  # parameters that take anything
 NULLABLE = {"times": int, "page": int, "drop": int, "field": str}  # types of parameters that default to null
-FILTERS_KEPT = ("page", "limit")
+FILTERS_KEPT = ("page", "limit", "per_page", "order")
 
 
 class BadRule(ValueError):
@@ -232,7 +232,7 @@ def change_answer(fault: Fault, request: Request, answer: Answer) -> Answer:
             answer.body = spoil.fewer_records(
                 answer.body, None if fault.kind == "empty_page" else options["drop"] or 0
             )
-    elif fault.kind in spoil.JSON_SPOILERS:
+    elif fault.kind in spoil.JSON_SPOILERS and answer.body:
         answer.body = spoil.JSON_SPOILERS[fault.kind](answer.body, options, fault.fired)
     return answer
 
