@@ -126,7 +126,9 @@ class SharedTokens:
             with visit():
                 if self._row().filter(free).update(lease_until=Now() + LEASE, lease_token=lease):
                     return self._read()
-                self._rows.get_or_create(connection_id=self._connection_id)
+                _row, made = self._rows.get_or_create(connection_id=self._connection_id)
+            if made:
+                continue
             if time.monotonic() >= ends:
                 raise self._busy()
             self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  jitter

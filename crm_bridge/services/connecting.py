@@ -12,7 +12,12 @@ from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Account, Connector
 from crm_bridge.models import Connection, ConnectionHealth, ConnectionToken
 
-__all__ = ["connect_to", "note_trouble", "note_working"]
+__all__ = ["connect_to", "note_trouble", "note_working", "tokens_of"]
+
+
+def tokens_of(connection: Connection) -> SharedTokens:
+    """Where a token of this connection is kept that rotates. Raises ``ConnectionBroken``."""
+    return SharedTokens(ConnectionToken, connection, credentials_of(connection))
 
 
 def connect_to(connection: Connection) -> Connector:

@@ -236,8 +236,10 @@ class AntCrmConnector:
                 return self._settled(answer, change, family, must_name_it=True)
             if change.operation is Operation.EDIT:
                 answer = self._client.edit(to_edit(change))
-            else:
+            elif change.operation is Operation.DELETE:
                 answer = self._client.delete(to_delete(change))
+            else:
+                raise Inexpressible(f"AntCRM's API cannot {change.operation.value} contacts")
         except Inexpressible as error:
             raise Rejected(str(error), connection=self._session.label, operation=change.operation) from error
         family = change.identity.family if change.identity else contact_type_of(change.kind)
