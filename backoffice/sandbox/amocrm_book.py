@@ -159,6 +159,8 @@ class Book:
 
     def _values(self, position: int, dice: Dice) -> dict[int, Values]:
         values: dict[int, Values] = {}
+        if position % 23 == 9:
+            return values
         if position % 2 == 0:
             person = self._people(position)
             phones, emails = list(person.phones), list(person.emails)
