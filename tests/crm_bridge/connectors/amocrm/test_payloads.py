@@ -53,7 +53,8 @@ def test_204_is_an_empty_end() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        5, "text", [], {}, {"_embedded": {}}, {"_embedded": {"contacts": {}}}, {"_embedded": {"contacts": []}},
+        5, "text", [], {}, {"_embedded": {}}, {"_embedded": {"contacts": {}}},
+        {"_embedded": {"contacts": []}},
         {"_embedded": {"leads": []}, "_links": {}}, {"title": "Unauthorized", "status": 401},
     ],
 )  # fmt: skip
