@@ -42,6 +42,7 @@ from crm_bridge.records import ContactRecord, FieldDefinition, Identity, Kind, P
 
 #: A look-up by phone or e-mail that finds more pages than this is not a look-up.
 _LOOKUP_PAGES = 4
+_SHARED_DIGITS = 9
 _LOGIN_DEADLINE = 20.0
 _TOKEN, _OAUTH = "token", "oauth"
 _NO_FIELD = "amoCRM's contacts have no such field of their own; use a custom field there."
@@ -313,21 +314,20 @@ def _searches(phone: str, email: str) -> list[str]:
     """What to search for: the digits every spelling of a number shares, then the number as given."""
     if not phone:
         return [email.strip()]
-    return list(dict.fromkeys(filter(None, (_national(phone), phone.strip()))))
+    return list(dict.fromkeys(filter(None, (_shared_digits(phone), phone.strip()))))
 
 
-def _national(phone: str) -> str:
-    """Digits without country code or leading zero, so that all ways of writing compare."""
-    found = digits(phone)
-    for prefix in ("0084", "84", "0"):
-        if found.startswith(prefix) and len(found) > 8:
-            return found[len(prefix) :].removeprefix("0")
-    return found or phone.strip()
+def _shared_digits(phone: str) -> str:
+    """The last digits, which a number keeps with and without country code, trunk 0 (or the Russian 8)."""
+    return digits(phone)[-_SHARED_DIGITS:]
 
 
 def _has_phone(record: ContactRecord, phone: str) -> bool:
-    wanted = _national(phone)
-    return any(wanted in _national(each.value) for each in record.phones)
+    wanted = _shared_digits(phone)
+    if len(wanted) < _SHARED_DIGITS:  # an extension, or no number at all: only the very same
+        texts = [each.value.strip().casefold() for each in record.phones]
+        return phone.strip().casefold() in texts or (wanted != "" and wanted in map(digits, texts))
+    return any(wanted in digits(each.value) for each in record.phones)
 
 
 def _has_email(record: ContactRecord, email: str) -> bool:

@@ -311,6 +311,42 @@ class TestAmoCrmConnector(ConnectorContract):
         assert [choice.value for choice in rank.choices] == ["Bạc", "Vàng", "Kim cương"]
         assert not found[str(words.PLACE)].editable
 
+    @pytest.mark.parametrize("search", ["digits", "text"])
+    @pytest.mark.parametrize(
+        ("stored", "asked", "found"),
+        [
+            ("8 (912) 345-67-89", "+79123456789", {"digits"}),
+            ("+7 912 345-67-89", "8 912 345 67 89", {"digits"}),
+            ("+84 977 123 459", "0977123459", {"digits"}),
+            ("0977123459", "+84977123459", {"digits", "text"}),
+            ("0977 123 459", "0977 123 459", {"digits", "text"}),
+            ("1900 1", "1900 1", {"digits", "text"}),
+            ("máy bàn hỏng", "Máy bàn hỏng", {"digits", "text"}),
+            ("0977123459", "97712", set()),
+        ],
+    )
+    def test_number_is_found_however_it_is_spelled(
+        self,
+        connector: Connector,
+        sandbox: SandboxControl,
+        stored: str,
+        asked: str,
+        found: set[str],
+        search: str,
+    ) -> None:
+        sandbox.switches(search=search)
+        values = {"name": "An", "phones": [{"value": stored, "type": "Work"}]}
+        made = connector.push(Change(Operation.CREATE, Kind.CONTACT, None, code="c", values=values)).identity
+        shown = [each.identity for each in connector.find(phone=asked)]
+        assert shown == ([made] if search in found else [])
+
+    def test_search_that_is_ignored_finds_nobody_else(
+        self, connector: Connector, sandbox: SandboxControl
+    ) -> None:
+        sandbox.switches(search="ignore")
+        assert connector.find(phone="0999999999") == []
+        assert connector.find(email="nobody@nowhere.example") == []
+
     # Writes
 
     def test_phone_of_an_unknown_kind_is_refused_here_with_the_kinds_there_are(
