@@ -7,7 +7,7 @@ from crm_bridge.connectors import registry as connectors
 from crm_bridge.connectors.base import Account
 from crm_bridge.models import Connection, ConnectionHealth
 from crm_bridge.services import pull
-from crm_bridge.services.connecting import tokens_of
+from crm_bridge.services.tokens import tokens_of
 
 
 def register() -> None:

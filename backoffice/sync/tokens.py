@@ -47,7 +47,7 @@ class SharedTokens:
     """The token of one connection for all workers; see ``remote.tokens.TokenStore``.
 
     Cheap to make and without I/O. ``credentials`` are what a person entered: other ones, or another
-    host, start everything anew.
+    host, start everything anew. ``patience`` is how long a turn is waited for, at most.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class SharedTokens:
         connection: AbstractConnection,
         credentials: Mapping[str, str],
         *,
+        patience: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rows: Any = rows._default_manager
         self._connection_id, self._label = connection.pk, connection.name
         entered = json.dumps([connection.base_url, *sorted(credentials.items())])
         self._seed = hashlib.sha256(entered.encode()).hexdigest()
-        self._sleep = sleep
+        self._patience, self._sleep = patience, sleep
         self._known: tuple[str, int] | None = None
         self._clock = (0.0, 0.0)
         with _turns_lock:
@@ -88,8 +89,9 @@ class SharedTokens:
     @contextmanager
     def exclusive(self) -> Iterator[TokenState]:
         """One worker at a time. Raises ``RetryLater`` when its turn does not come in time."""
-        ends = time.monotonic() + LONGEST_WAIT
-        if not self._turn.acquire(timeout=LONGEST_WAIT):  # the threads of this process queue here
+        longest = LONGEST_WAIT if self._patience is None else min(self._patience, LONGEST_WAIT)
+        ends = time.monotonic() + longest
+        if not self._turn.acquire(timeout=longest):  # the threads of this process queue here
             raise self._busy()
         try:
             lease = uuid.uuid4()

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.sync.models import AbstractConnection, AbstractHealth, AbstractToken
+from backoffice.sync.models import AbstractConnection, AbstractHealth
 from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Capabilities, with_features
 
@@ -33,17 +33,6 @@ class ConnectionHealth(AbstractHealth):
     class Meta(AbstractHealth.Meta):
         verbose_name = _("connection health")
         default_permissions = ("view",)
-
-    def __str__(self) -> str:
-        return str(self.connection)
-
-
-class ConnectionToken(AbstractToken):
-    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="token")
-
-    class Meta(AbstractToken.Meta):
-        verbose_name = _("access of a connection")
-        default_permissions = ()
 
     def __str__(self) -> str:
         return str(self.connection)

@@ -7,17 +7,12 @@ from django.conf import settings
 from backoffice.remote.errors import ConnectionBroken
 from backoffice.sync.connecting import credentials_of, note_trouble, note_working
 from backoffice.sync.limits import SharedBreaker, SharedLimiter
-from backoffice.sync.tokens import SharedTokens
 from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Account, Connector
-from crm_bridge.models import Connection, ConnectionHealth, ConnectionToken
+from crm_bridge.models import Connection, ConnectionHealth
+from crm_bridge.services.tokens import tokens_of
 
-__all__ = ["connect_to", "note_trouble", "note_working", "tokens_of"]
-
-
-def tokens_of(connection: Connection) -> SharedTokens:
-    """Where a token of this connection is kept that rotates. Raises ``ConnectionBroken``."""
-    return SharedTokens(ConnectionToken, connection, credentials_of(connection))
+__all__ = ["connect_to", "note_trouble", "note_working"]
 
 
 def connect_to(connection: Connection) -> Connector:
@@ -37,7 +32,7 @@ def connect_to(connection: Connection) -> Connector:
         credentials=credentials,
         parallel_requests=max(1, connection.parallel_requests),
         options=connection.measured,
-        tokens=SharedTokens(ConnectionToken, connection, credentials),
+        tokens=tokens_of(connection, credentials),
     )
     try:
         return registry.build(connection.vendor, account, **parts)
