@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -363,6 +364,16 @@ def test_unreadable_row_is_told_in_words(crm: Connection, settings: Any) -> None
         shared(crm).current()
     with pytest.raises(ConnectionBroken, match="CREDENTIAL_KEYS"), shared(crm).exclusive():
         pass
+
+
+def test_rotating_the_credential_key_takes_the_pair_along(crm: Connection, settings: Any) -> None:
+    old, new = settings.CREDENTIAL_KEYS[0], "bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleSE="
+    with shared(crm).exclusive() as state:
+        state.token, state.generation = "kept", 1
+    settings.CREDENTIAL_KEYS = [new, old]
+    call_command("rotate_credentials")
+    settings.CREDENTIAL_KEYS = [new]
+    assert shared(crm).current() == ("kept", 1)
 
 
 def test_secrets_stay_out_of_logs_errors_and_reprs(

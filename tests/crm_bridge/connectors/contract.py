@@ -18,6 +18,7 @@ import pytest
 from backoffice.remote.errors import (
     BadResponse,
     ConnectionBroken,
+    Gone,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -210,10 +211,14 @@ class ConnectorContract:
         """Makes connectors to the sandbox; session parts as keywords."""
         built: list[Connector] = []
 
-        def make(credentials: dict[str, str] | None = None, parallel: int = 4, **parts: Any) -> Connector:
-            account = Account(
-                "Test account", sandbox.base(self.kind), credentials or self.credentials, parallel
-            )
+        def make(
+            credentials: dict[str, str] | None = None,
+            parallel: int = 4,
+            options: dict[str, Any] | None = None,
+            **parts: Any,
+        ) -> Connector:
+            base = sandbox.base(self.kind)
+            account = Account("Test account", base, credentials or self.credentials, parallel, options or {})
             built.append(registry.build(self.kind, account, **(QUICK | parts)))
             return built[-1]
 
@@ -624,6 +629,70 @@ class ConnectorContract:
         text = caplog.text + repr(connector) + repr(vars(connector))
         for canary in (*self.credentials.values(), "0934000011", "thu11", "Nguyễn Thử"):
             assert canary not in text
+
+    # Extras: panels, links, features, reports
+
+    refs: ClassVar[tuple[str, str]] = ("1", "2")
+    """Ids of two entries that can be attached to a contact."""
+
+    def refs_of(self, sandbox: SandboxControl, panel: str) -> tuple[str, str]:
+        """Two entries that can be attached under this panel."""
+        return self.refs
+
+    def test_every_panel_is_read_and_a_contact_that_is_gone_has_none(
+        self, connector: Any, sandbox: SandboxControl
+    ) -> None:
+        identity = next(iter(self.live(sandbox)))
+        for spec in connector.capabilities.panels:
+            panel = connector.panel(identity, spec.key)
+            assert panel.key == spec.key
+            assert all(entry.title for entry in panel.entries)
+            with pytest.raises(Gone):
+                connector.panel(Identity(identity.family, "987654321"), spec.key)
+
+    def test_links_applied_twice_are_applied_once(self, connector: Any, sandbox: SandboxControl) -> None:
+        identity = next(iter(self.live(sandbox)))
+        kind = next(kind for kind, family in self.family_of.items() if family == identity.family)
+        for spec in connector.capabilities.panels:
+            one, two = self.refs_of(sandbox, spec.key)
+            held = {entry.ref for entry in connector.panel(identity, spec.key).entries}
+            for action, refs in (
+                (RelationAction.REPLACE, (one,)),
+                (RelationAction.ATTACH, (two,)),
+                (RelationAction.DETACH, (one,)),
+                (RelationAction.REPLACE, ()),
+            ):
+                if action not in spec.actions:
+                    continue
+                kept = set() if action is RelationAction.REPLACE else held
+                held = kept - set(refs) if action is RelationAction.DETACH else kept | set(refs)
+                values = Relation(spec.key, action, refs).to_values()
+                for _time in range(2):
+                    connector.push(Change(Operation.RELATE, kind, identity, values=values))
+                    assert {entry.ref for entry in connector.panel(identity, spec.key).entries} == held
+
+    def test_features_are_off_until_they_are_proven(self, connector: Any, sandbox: SandboxControl) -> None:
+        able = connector.capabilities
+        keys = [feature.key for feature in able.features]
+        assert len(set(keys)) == len(keys)
+        for feature in able.features:
+            assert not set(feature.streams) & set(able.streams), feature.key
+            for name, value in feature.brings.items():
+                assert getattr(able, name) != value, feature.key
+        if able.features:
+            with pytest.raises(RemoteError):
+                connector.prove("nothing of the kind")
+        assert sandbox.writes(vendor=self.kind) == []
+
+    def test_report_on_the_account_is_in_words_and_writes_nothing(
+        self, connector: Any, sandbox: SandboxControl
+    ) -> None:
+        if not hasattr(connector, "probe"):
+            pytest.skip("this vendor has nothing to report")
+        findings = connector.probe()
+        assert len({finding.key for finding in findings}) == len(findings) > 0
+        assert all(finding.label and finding.words for finding in findings)
+        assert sandbox.writes(vendor=self.kind) == []
 
     # Limits
 

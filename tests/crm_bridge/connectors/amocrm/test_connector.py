@@ -110,6 +110,10 @@ class TestAmoCrmConnector(ConnectorContract):
         found: dict[str, int | None] = sandbox.control("GET", "amocrm/chats")
         return found
 
+    def refs_of(self, sandbox: SandboxControl, panel: str) -> tuple[str, str]:
+        free = [chat for chat, contact in self.chats(sandbox).items() if contact is None]
+        return (free[0], free[1]) if panel == "chats" else ("4711", "4712")
+
     def write_ending(
         self, operation: Operation, fault: str, options: dict[str, Any], usual: Ending
     ) -> Ending:
