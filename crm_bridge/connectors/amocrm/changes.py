@@ -12,6 +12,7 @@ from typing import Any
 
 from crm_bridge.connectors.amocrm import fields, payloads
 from crm_bridge.connectors.amocrm.fields import Inexpressible
+from crm_bridge.connectors.wires import usable_id
 from crm_bridge.records import Change, Kind, canonical_value
 
 WRITABLE = ("name", "phones", "emails", "tags", "responsible", "custom_fields")
@@ -36,7 +37,7 @@ def to_edit(change: Change, types: Mapping[str, str]) -> dict[str, Any]:
 
 def contact_number(change: Change) -> int:
     """The id of the contact that a change is about. Raises Inexpressible."""
-    number = payloads.usable_id(change.identity.remote_id) if change.identity else ""
+    number = usable_id(change.identity.remote_id) if change.identity else ""
     if not number or (change.identity and change.identity.family != payloads.FAMILY):
         raise Inexpressible("the id is none of amoCRM's")
     return int(number)
@@ -76,7 +77,7 @@ def to_fields(
 
 
 def _responsible(value: Any) -> int:
-    number = payloads.usable_id(value)
+    number = usable_id(value)
     if not number:
         raise Inexpressible("amoCRM needs somebody responsible, by the number of a user")
     return int(number)

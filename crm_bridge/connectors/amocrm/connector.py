@@ -37,6 +37,7 @@ from crm_bridge.connectors.base import (
     Merges,
     Stream,
 )
+from crm_bridge.connectors.wires import usable_id
 from crm_bridge.phones import digits
 from crm_bridge.records import ContactRecord, FieldDefinition, Identity, Kind, Panel
 
@@ -198,7 +199,7 @@ class AmoCrmConnector(Writing):
         return None if raw is None else self._record(raw)
 
     def _raw(self, identity: Identity, with_: Sequence[str] = ()) -> Any:
-        number = payloads.usable_id(identity.remote_id)
+        number = usable_id(identity.remote_id)
         if not number or identity.family != payloads.FAMILY:
             return None
         raw = self._single(number, with_)
@@ -211,7 +212,7 @@ class AmoCrmConnector(Writing):
         data = self._client.contact(int(number), with_).data
         if data is None:
             return None
-        if not isinstance(data, dict) or payloads.usable_id(data.get("id")) != number:
+        if not isinstance(data, dict) or usable_id(data.get("id")) != number:
             raise self._bad("it was asked for one contact and answered with something else")
         return None if data.get("is_deleted") is True else data
 
@@ -227,7 +228,7 @@ class AmoCrmConnector(Writing):
 
     def _record(self, raw: Any) -> ContactRecord:
         try:
-            record = mapping.to_record(RawItem(payloads.FAMILY, payloads.usable_id(raw.get("id")), raw))
+            record = mapping.to_record(RawItem(payloads.FAMILY, usable_id(raw.get("id")), raw))
             self._types |= mapping.field_types(raw)
         except Unreadable as error:
             raise self._bad(f"a contact in its answer cannot be read: {error}") from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from crm_bridge.connectors.amocrm import payloads
 from crm_bridge.connectors.amocrm.payloads import FieldWire, ValueWire
+from crm_bridge.connectors.wires import custom_value, usable_id
 from crm_bridge.records import FieldType
 
 #: Our words for the vendor's codes, by the field they belong to.
@@ -82,7 +83,7 @@ def key_of(wire: FieldWire) -> str:
     """Under what a field goes in `ContactRecord.custom_fields`; "" for one that cannot be told."""
     if wire.field_code and _CODE.fullmatch(wire.field_code):
         return wire.field_code
-    return payloads.usable_id(wire.field_id)
+    return usable_id(wire.field_id)
 
 
 def read_value(wire: FieldWire) -> Any:
@@ -110,13 +111,10 @@ def shown_value(wire: FieldWire) -> str:
 
 def as_text(value: Any) -> str:
     """A value as it compares: texts trimmed, numbers as texts, structures not at all."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(int(value)) if value == int(value) and abs(value) < 2**53 else str(value)
-    return ""
+    plain = custom_value(value)
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    return plain if isinstance(plain, str) else ""
 
 
 def _moment(value: Any) -> datetime | None:

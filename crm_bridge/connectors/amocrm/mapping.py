@@ -16,6 +16,7 @@ from crm_bridge.connectors.amocrm.payloads import (
     FieldWire,
     LinkedWire,
 )
+from crm_bridge.connectors.wires import parse_wire, usable_id
 from crm_bridge.phones import to_e164
 from crm_bridge.records import (
     ContactRecord,
@@ -51,7 +52,7 @@ def to_record(item: RawItem) -> ContactRecord:
         phones=_phones(by_code.get(payloads.PHONE)),
         emails=_emails(by_code.get(payloads.EMAIL)),
         tags=_tags(wire),
-        responsible=payloads.usable_id(wire.responsible_user_id),
+        responsible=usable_id(wire.responsible_user_id),
         custom_fields=_custom_fields(wire),
         extra=_extra(wire),
         created_at=to_moment(wire.created_at, "created_at"),
@@ -120,11 +121,11 @@ def _extra(wire: ContactWire) -> dict[str, Any]:
     for name in ("first_name", "last_name"):
         if text := getattr(wire, name):
             extra[name] = text
-    companies = [payloads.usable_id(each.id) for each in _linked(wire, "companies")]
+    companies = [usable_id(each.id) for each in _linked(wire, "companies")]
     if companies:
         extra["company"] = ", ".join(filter(None, companies))
     for name in ("created_by", "updated_by"):
-        if number := payloads.usable_id(getattr(wire, name)):
+        if number := usable_id(getattr(wire, name)):
             extra[name] = number
     if task := to_moment(wire.closest_task_at, "closest_task_at"):
         extra["closest_task_at"] = task.isoformat()
@@ -150,7 +151,7 @@ def to_linked_entries(raw: Any, key: str) -> tuple[PanelEntry, ...]:
     wire = payloads.parse_contact(raw)
     entries = []
     for each in _linked(wire, key):
-        if ref := payloads.usable_id(each.id):
+        if ref := usable_id(each.id):
             of_list = f"List {each.catalog_id}" if each.catalog_id else ""
             quantity = f"quantity {each.quantity}" if each.quantity else ""
             text = ", ".join(filter(None, (of_list, quantity)))
@@ -167,7 +168,7 @@ def to_chat_entries(chats: Iterable[ChatWire]) -> tuple[PanelEntry, ...]:
 
 def to_definition(raw: Any) -> FieldDefinition | None:
     """One custom field; None for phone and e-mail, which are no custom fields here."""
-    wire = payloads.parse(DefinitionWire, raw)
+    wire = parse_wire(DefinitionWire, raw)
     key = fields.key_of(FieldWire(field_id=wire.id, field_code=wire.code))
     if not key:
         raise Unreadable("id: missing or unusable")
@@ -191,9 +192,9 @@ def to_definition(raw: Any) -> FieldDefinition | None:
 
 def to_deletion(item: RawItem) -> DeletionRecord:
     """One event of a deletion, which tells of the contact no more than its id."""
-    wire = payloads.parse(EventWire, item.raw)
+    wire = parse_wire(EventWire, item.raw)
     identity = Identity(item.family, item.remote_id)
-    by = payloads.usable_id(wire.created_by)
+    by = usable_id(wire.created_by)
     return DeletionRecord(
         contact=ContactRecord(identity, Kind.CONTACT, name=f"Contact {item.remote_id}"),
         trashed_at=to_moment(wire.created_at, "created_at"),
@@ -209,4 +210,4 @@ def chats_of(data: Any) -> list[ChatWire]:
     items = embedded.get("chats") if isinstance(embedded, Mapping) else None
     if not isinstance(items, list):
         raise ValueError("it holds no list of chats")
-    return [payloads.parse(ChatWire, item) for item in items]
+    return [parse_wire(ChatWire, item) for item in items]

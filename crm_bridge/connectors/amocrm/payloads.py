@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from backoffice.remote.answers import words_of
-from backoffice.remote.walk import RawItem, RawPage, Unreadable
+from backoffice.remote.walk import RawItem, RawPage
+from crm_bridge.connectors.wires import parse_wire, usable_id
 
 FAMILY = "contact"
 PHONE, EMAIL = "PHONE", "EMAIL"
@@ -169,16 +170,6 @@ def _is_deleted(raw: Any) -> bool:
     return isinstance(raw, dict) and raw.get("is_deleted") is True
 
 
-def usable_id(value: Any) -> str:
-    """An id as text: 12, "12" and "012" are the same; "" when there is none."""
-    if type(value) is int:
-        return str(value) if value > 0 else ""
-    if type(value) is str:
-        text = value.strip()
-        return text.lstrip("0") if text.isascii() and text.isdigit() and len(text) <= 20 else ""
-    return ""
-
-
 def seconds(value: Any) -> int | None:
     """A Unix time as a number; None when it is none."""
     if type(value) is int:
@@ -190,25 +181,7 @@ def seconds(value: Any) -> int | None:
 
 def parse_contact(raw: Any) -> ContactWire:
     """One contact. Raises Unreadable naming the field, never its value."""
-    return parse(ContactWire, raw)
-
-
-W = TypeVar("W", bound=BaseModel)
-
-
-def parse(model: type[W], raw: Any) -> W:
-    """One element as a wire. Raises Unreadable naming the field, never its value."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if not _names_a_type(part))
-        raise Unreadable(f"{place or 'contact'}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
-
-
-def _names_a_type(part: object) -> bool:
-    """Pydantic adds the tried type of a union to the place; nobody wants to read that."""
-    return isinstance(part, str) and ("[" in part or part in {"str", "int"})
+    return parse_wire(ContactWire, raw)
 
 
 # Answers to writes

@@ -13,6 +13,7 @@ from backoffice.remote.session import RemoteSession
 from backoffice.remote.walk import Position, RawItem, RawPage
 from crm_bridge.connectors.amocrm import mapping, payloads
 from crm_bridge.connectors.amocrm.client import AmoCrmClient
+from crm_bridge.connectors.wires import usable_id
 from crm_bridge.records import ContactRecord, DeletionRecord
 
 #: The day a change fell on is the company's; no zone is further from UTC than this.
@@ -187,4 +188,4 @@ class DeletionsWalk:
 
 
 def _entity(event: Any) -> str:
-    return payloads.usable_id(event.get("entity_id")) if isinstance(event, dict) else ""
+    return usable_id(event.get("entity_id")) if isinstance(event, dict) else ""

@@ -18,6 +18,7 @@ from crm_bridge.connectors.amocrm.changes import (
 from crm_bridge.connectors.amocrm.client import BATCH_SIZE, AmoCrmClient
 from crm_bridge.connectors.amocrm.features import CHATS, DEFINITIONS, LINKED, LINKS, Proofs
 from crm_bridge.connectors.amocrm.payloads import ChatWire
+from crm_bridge.connectors.wires import usable_id
 from crm_bridge.records import (
     Change,
     FieldType,
@@ -120,7 +121,7 @@ class Writing:
         ids: dict[str, str] = {}
         shown = payloads.written(answer.data)
         for each in shown:
-            ids[str(each.get("request_id"))] = payloads.usable_id(each.get("id"))
+            ids[str(each.get("request_id"))] = usable_id(each.get("id"))
         asked = [request_id(change) for change in changes]
         if len(set(asked)) != len(asked):
             raise ValueError("Two creates have one request id.")
@@ -134,7 +135,7 @@ class Writing:
 
     def _edited(self, answer: Answer, changes: Sequence[Change]) -> list[PushResult]:
         self._require_success(answer, "edit")
-        shown = sorted(payloads.usable_id(each.get("id")) for each in payloads.written(answer.data))
+        shown = sorted(usable_id(each.get("id")) for each in payloads.written(answer.data))
         if shown != sorted(str(contact_number(change)) for change in changes):
             raise self._unclear(answer, "edit", "it does not name the contacts that were to be changed")
         return [PushResult(change.identity) for change in changes]
@@ -188,7 +189,7 @@ class Writing:
             raise self._unclear(answer, "link chats", "it does not name the chats that were to be linked")
 
     def _change_links(self, number: int, relation: Relation) -> None:
-        ids = [payloads.usable_id(ref) for ref in relation.refs]
+        ids = [usable_id(ref) for ref in relation.refs]
         if not all(ids):
             raise Inexpressible(f"{relation.panel} go by their number")
         bodies = [payloads.build_link(relation.panel, int(each)) for each in ids]
@@ -201,7 +202,7 @@ class Writing:
         embedded = answer.data.get("_embedded") if isinstance(answer.data, dict) else None
         links = embedded.get("links") if isinstance(embedded, dict) else None
         shown = {
-            (str(each.get("to_entity_type")), payloads.usable_id(each.get("to_entity_id")))
+            (str(each.get("to_entity_type")), usable_id(each.get("to_entity_id")))
             for each in (links if isinstance(links, list) else [])
             if isinstance(each, dict)
         }

@@ -12,7 +12,8 @@ from typing import Any
 
 from backoffice.remote.walk import RawItem
 from crm_bridge.connectors.antcrm import payloads
-from crm_bridge.connectors.antcrm.mapping import DEFAULT_TYPE, custom_value, to_record
+from crm_bridge.connectors.antcrm.mapping import DEFAULT_TYPE, to_record
+from crm_bridge.connectors.wires import custom_value
 from crm_bridge.records import Change, Gender, Identity, Kind, canonical, canonical_value
 
 _GENDER_NUMBERS = {Gender.MALE: 0, Gender.FEMALE: 1, Gender.OTHER: 2}

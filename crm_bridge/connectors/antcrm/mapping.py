@@ -15,6 +15,7 @@ from typing import Any
 from backoffice.remote.walk import RawItem, Unreadable
 from crm_bridge.connectors.antcrm import payloads
 from crm_bridge.connectors.antcrm.payloads import AddressWire, ContactWire, TypedWire
+from crm_bridge.connectors.wires import custom_value, usable_id
 from crm_bridge.phones import to_e164
 from crm_bridge.records import (
     Address,
@@ -156,12 +157,12 @@ def _aliases(identity: Identity, wire: ContactWire) -> tuple[Identity, ...]:
     """
     if identity.family != payloads.CUSTOMER:
         return ()
-    number = payloads.usable_id(wire.leadId)
+    number = usable_id(wire.leadId)
     source = wire.sourceLead
     if not number and isinstance(source, dict) and wire.name:
         name = source.get("name")
         if isinstance(name, str) and name.strip().casefold() == wire.name.strip().casefold():
-            number = payloads.usable_id(source.get("code"))
+            number = usable_id(source.get("code"))
     return (Identity(payloads.LEAD, number),) if number else ()
 
 
@@ -260,15 +261,6 @@ def _custom_fields(contact: ContactWire, names: Names) -> dict[str, Any]:
         if name and value not in ("", None, [], {}):
             values[name] = value
     return values
-
-
-def custom_value(value: Any) -> Any:
-    """A custom field's value as it compares: texts trimmed, numbers as texts."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(int(value)) if value == int(value) and abs(value) < 2**53 else str(value)
-    return value
 
 
 def _number(value: float | str | None, place: str) -> float | None:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from backoffice.remote.walk import RawItem, RawPage, Unreadable
+from backoffice.remote.walk import RawItem, RawPage
+from crm_bridge.connectors.wires import parse_wire, usable_id
 
 LEAD, CUSTOMER = "lead", "customer"
 ID_KEYS = {LEAD: "leadId", CUSTOMER: "customerId"}
@@ -164,43 +165,14 @@ def _raw_item(raw: Any, family: str) -> RawItem:
     return RawItem(family, number, raw, "" if number else f"{ID_KEYS[family]} is missing or unusable")
 
 
-def usable_id(value: Any) -> str:
-    """An id as text: 12, "12", "012" and 12.0 are the same; "" when there is none."""
-    if type(value) is int:
-        return str(value) if value > 0 else ""
-    if type(value) is str:
-        text = value.strip()
-        return text.lstrip("0") if text.isascii() and text.isdigit() and len(text) <= 20 else ""
-    if type(value) is float and value.is_integer() and 0 < value < 2**53:
-        return str(int(value))
-    return ""
-
-
 def parse_contact(raw: Any) -> ContactWire:
     """One contact of any list. Raises Unreadable naming the field, never its value."""
-    return _parse(ContactWire, raw)
+    return parse_wire(ContactWire, raw)
 
 
 def parse_in_trash(raw: Any) -> InTrashWire:
     """What the record says about its trash or its survivor; all empty when it says nothing."""
-    return _parse(_WithTrash, raw).inTrash or InTrashWire()
-
-
-W = TypeVar("W", bound=BaseModel)
-
-
-def _parse(model: type[W], raw: Any) -> W:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if not _names_a_type(part))
-        raise Unreadable(f"{place or 'contact'}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
-
-
-def _names_a_type(part: object) -> bool:
-    """Pydantic adds the tried type of a union to the place; nobody wants to read that."""
-    return isinstance(part, str) and ("[" in part or part in {"str", "int", "float", "CountryWire"})
+    return parse_wire(_WithTrash, raw).inTrash or InTrashWire()
 
 
 def said_success(value: Any) -> bool | None:
