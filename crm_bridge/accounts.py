@@ -7,6 +7,7 @@ from crm_bridge.connectors import registry as connectors
 from crm_bridge.connectors.base import Account
 from crm_bridge.models import Connection, ConnectionHealth
 from crm_bridge.services import pull
+from crm_bridge.services.tokens import tokens_of
 
 
 def register() -> None:
@@ -19,5 +20,6 @@ def register() -> None:
             account=Account,
             streams=lambda connection: [stream.value for stream in connection.capabilities.streams],
             pull=pull.pull_connection,
+            tokens=tokens_of,
         )
     )

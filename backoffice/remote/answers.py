@@ -7,7 +7,7 @@ counts as not applied. Everything else is `OutcomeUnknown`.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -97,6 +97,8 @@ def error_for(
     if status in throttling or (read and status == 503 and "Retry-After" in headers):
         limited = RateLimited("it asks us to slow down")
         limited.after = retry_after(headers)
+        if limited.after is None:
+            limited.after = _wait_in_body(received.body)
         return limited
     if status in {401, 403}:
         return ConnectionBroken("it does not accept our credentials")
@@ -120,13 +122,27 @@ def refusal(read: bool, what: str) -> RemoteError:
     return OutcomeUnknown(f"its answer cannot be used: {what}; so this may or may not be applied")
 
 
-def with_evidence(error: RemoteError, received: Received) -> RemoteError:
+def _wait_in_body(body: bytes) -> float | None:
+    """Seconds to wait where an error body tells them as ``retry_after``, and no header does."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    told = data.get("retry_after") if isinstance(data, dict) else None
+    if not isinstance(told, int | float) or isinstance(told, bool) or told < 0:
+        return None
+    return min(float(told), LONGEST_WAIT)
+
+
+def with_evidence(
+    error: RemoteError, received: Received, words: Callable[[bytes], str] | None = None
+) -> RemoteError:
     """Adds status, request id, masked excerpt and the remote system's own words."""
     error.status = received.status
     error.keep_evidence(
         request_id=next(filter(None, map(received.headers.get, _REQUEST_ID_HEADERS)), ""),
         excerpt=received.body[:2000].decode("utf-8", "replace"),
-        words=error.words or words_of(received.body),
+        words=error.words or (words or words_of)(received.body),
     )
     return error
 

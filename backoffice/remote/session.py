@@ -90,7 +90,11 @@ class RemoteSession:
         read_attempts: int = 4,
         longest_wait: float = 10.0,
         ca_file: str | None = None,
+        empty_reads: bool = False,
+        words: Callable[[bytes], str] | None = None,
     ) -> None:
+        """`empty_reads`: a 204 to a read is a whole answer, without data. `words` finds the remote
+        system's own message in the body of an error, where the usual names do not hold it."""
         self.label = label
         self._target = check_base_url(base_url, allow_loopback=allow_loopback)
         self._auth = auth
@@ -99,6 +103,7 @@ class RemoteSession:
         self._timeouts, self._deadline, self._max_bytes = timeouts or Timeouts(), deadline, max_bytes
         self._throttling, self._renew_on, self._content_types = throttling, renew_on, content_types
         self._judge, self._read_attempts, self._longest_wait = judge, read_attempts, longest_wait
+        self._empty_reads, self._words = empty_reads, words
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "application/json",
@@ -123,7 +128,8 @@ class RemoteSession:
         """Reads one thing; `gone` lists the statuses that mean the record does not exist."""
         request = self._outgoing("GET", path, params)
         received = self._call(request, operation, self._transports.by_requests, gone)
-        return Answer(received.status, self.parse(received.body, operation=operation), received.headers)
+        data = self.parse(received.body, operation=operation) if received.body.strip() else None
+        return Answer(received.status, data, received.headers)
 
     def send_json(
         self,
@@ -198,7 +204,7 @@ class RemoteSession:
                 error = self._verdict(received, call.read, gone)
                 if error is None:
                     return received
-                with_evidence(error, received)
+                with_evidence(error, received, self._words)
                 stale = received.status in self._renew_on or isinstance(error, StaleCredential)
                 if stale and not renewed and self._refreshed(generation, call):
                     renewed = True
@@ -270,7 +276,8 @@ class RemoteSession:
         if not received.body.strip():
             # without a length nobody can tell an empty answer from a lost one
             whole = received.status == 204 or received.headers.get("Content-Length") == "0"
-            return None if whole and not read else refusal(read, "it is empty")
+            asked = not read or (self._empty_reads and received.status == 204)
+            return None if whole and asked else refusal(read, "it is empty")
         kind = received.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if not kind or kind in self._content_types or kind.endswith("+json"):
             return None
@@ -306,7 +313,7 @@ class RemoteSession:
     def _told(self, error: RemoteError, operation: str, received: Received | None = None) -> RemoteError:
         """The error with its context: which connection, which operation, what came back."""
         error.connection, error.operation = self.label, operation
-        return with_evidence(error, received) if received else error
+        return with_evidence(error, received, self._words) if received else error
 
     def _log(
         self,

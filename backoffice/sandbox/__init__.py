@@ -48,6 +48,22 @@ that AntCRM knows too; 1.5 % are deleted.
     POST   concord/merge            {"loser": {"id"}, "survivor": {"id"}}: the loser is purged
     POST   concord/mutate           {edits, creates, trash, merges, seed}
 
+amoCRM is `http://127.0.0.1:PORT/amocrm`, token `sandbox-amocrm-token`; or OAuth with client id
+`sandbox-amocrm-client`, secret `sandbox-amocrm-secret`, redirect URI
+`https://backoffice.example.com/amocrm` and refresh token `sandbox-amocrm-refresh`, which each use replaces.
+Every second contact is a person that AntCRM knows too; 2 % are deleted.
+
+    GET    amocrm/contacts          the truth; ?state=&id=, and brief=1
+    GET    amocrm/counts            contacts per state
+    POST   amocrm/contacts          a contact made by remote staff, in the API's own shape
+    PATCH  amocrm/contacts          {id, changes…}; also updated_at, raw (stored) and extra (shown as it is)
+    POST   amocrm/trash restore     {id}
+    POST   amocrm/merge             {"loser": id, "survivor": id}
+    POST   amocrm/mutate            {edits, creates, trash, merges, seed}
+    GET    amocrm/users chats events access        staff, chat → contact, events, counts of logins
+    POST   amocrm/chat              {chat_id, contact_id}
+    POST   amocrm/access            {access?, refresh?, unblock?}: end tokens, lift a block
+
 AntBOT is `http://127.0.0.1:PORT/antbot/rest-api`, login `sandbox` / `sandbox-antbot-password`. It runs
 in vendor time: the present × `--bot-speed`, until set. A started campaign dials at once and then each
 minute; outcomes depend on the seed only. Whatever is due is done before each request and control call.

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any, BinaryIO, Protocol, cast
 
 from . import faults as fault_kinds
+from .amocrm import AmoCrm
 from .antbot import AntBot
 from .antbot_seed import people_of
 from .antcrm import AntCrm
@@ -50,7 +51,11 @@ def build_vendors(
     )
     concord = Concord(log, seed=seed, contacts=contacts, today=today, people=lambda: crm.book.data)
     desk = Udesk(log, seed=seed, contacts=contacts, today=today, person=shared_people(lambda: crm.book.data))
-    vendors: list[Vendor] = [crm, bot, concord, desk]
+    amo = AmoCrm(
+        log, seed=seed, contacts=contacts, today=today,
+        people=lambda position: crm.book.data.identity(position % crm.book.data.size),
+    )  # fmt: skip
+    vendors: list[Vendor] = [crm, bot, concord, desk, amo]
     return {vendor.name: vendor for vendor in vendors}
 
 

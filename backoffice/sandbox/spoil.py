@@ -66,6 +66,8 @@ def records_of(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
+        if isinstance(embedded := value.get("_embedded"), dict) and "_links" in value and "id" not in value:
+            return next((items for items in embedded.values() if isinstance(items, list)), [value])
         inner = next((v for k, v in value.items() if k in LISTS and isinstance(v, list)), None)
         return [value] if inner is None else inner
     return []

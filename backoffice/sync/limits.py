@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from backoffice.remote.errors import RetryLater
 from backoffice.sync.models import AbstractHealth
+from backoffice.sync.visit import visit
 
 SLICE_SECONDS = 0.2
 """Turns reserved at once; what a process does not use of them is lost, not saved up."""
@@ -41,14 +42,8 @@ class _Row:
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
-        database = connections[DEFAULT_DB_ALIAS]
-        was_open = database.connection is not None
-        try:
-            with database.cursor() as cursor:
-                yield cursor
-        finally:
-            if not was_open:
-                database.close()
+        with visit(), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            yield cursor
 
     @property
     def clock(self) -> str:

@@ -60,6 +60,23 @@ class AbstractHealth(models.Model):
         abstract = True
 
 
+class AbstractToken(models.Model):
+    """A token that is got and renewed, shared by all workers; see ``sync.tokens``."""
+
+    secret = EncryptedJSONField(_("secret"), null=True, editable=False)
+    """Token, refresh token, and a digest of the credentials that they came from."""
+    generation = models.PositiveBigIntegerField(_("renewals"), default=0)
+    """Rises with each renewal; a new pair is stored only over the generation it was made from."""
+    state = models.JSONField(_("state"), default=dict)
+    """Failures and waits, in the open."""
+    renewed_at = models.DateTimeField(_("renewed"), null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
 class AbstractStreamState(models.Model):
     """How far one stream of one connection got, and when it runs again."""
 

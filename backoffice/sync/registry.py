@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backoffice.sync.models import AbstractConnection, AbstractRun
+from backoffice.sync.tokens import SharedTokens
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Side:
     """Of a connection, in the order in which they are pulled."""
     pull: Callable[..., Sequence[AbstractRun]]
     """Takes the connection, then ``streams``, ``full`` and ``progress``."""
+    tokens: Callable[[Any], SharedTokens] | None = None
+    """Where the tokens of a connection are kept that rotate; None: nowhere."""
 
     def rows(self) -> dict[str, AbstractConnection]:
         """All connections by name, without their credentials."""

@@ -10,6 +10,7 @@ _CONNECTORS: dict[str, tuple[str, str]] = {
     "antcrm": ("AntCRM", "crm_bridge.connectors.antcrm.connector.AntCrmConnector"),
     "concord": ("Concord CRM", "crm_bridge.connectors.concord.connector.ConcordConnector"),
     "udesk": ("Udesk", "crm_bridge.connectors.udesk.connector.UdeskConnector"),
+    "amocrm": ("amoCRM", "crm_bridge.connectors.amocrm.connector.AmoCrmConnector"),
 }
 
 

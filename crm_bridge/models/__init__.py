@@ -4,11 +4,13 @@ from crm_bridge.models.connection import Connection, ConnectionHealth
 from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, ContactTag, Tag
 from crm_bridge.models.history import Conflict, Merge, Tombstone
 from crm_bridge.models.sync import ContactChange, PageMark, Quarantine, Run, StreamState
+from crm_bridge.models.token import ConnectionToken
 
 __all__ = [
     "Conflict",
     "Connection",
     "ConnectionHealth",
+    "ConnectionToken",
     "Contact",
     "ContactAlias",
     "ContactChange",

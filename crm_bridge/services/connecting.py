@@ -11,6 +11,7 @@ from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import Account, Connector
 from crm_bridge.models import Connection, ConnectionHealth
 from crm_bridge.services import same_account
+from crm_bridge.services.tokens import tokens_of
 
 __all__ = ["connect_to", "note_trouble", "note_working"]
 
@@ -33,6 +34,7 @@ def connect_to(connection: Connection) -> Connector:
         credentials=credentials,
         parallel_requests=max(1, connection.parallel_requests),
         options=connection.measured,
+        tokens=tokens_of(connection, credentials),
     )
     try:
         connector = registry.build(connection.vendor, account, **parts)

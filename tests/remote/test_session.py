@@ -257,6 +257,15 @@ WHOLE = HEAD + b'Content-Length: 11\r\n\r\n{"a": 1234}'
 CHUNKED = HEAD + b'Transfer-Encoding: chunked\r\n\r\n6\r\n{"a":1\r\n1\r\n}\r\n0\r\n\r\n'
 
 
+def test_empty_read_is_an_answer_where_declared(open_session: Open) -> None:
+    with RawServer(answer("", 204), answer("", 204), answer("", 200)) as server:
+        session = open_session(server.url, empty_reads=True)
+        assert session.get_json("/x", operation="read").data is None
+        assert session.fetch("/x", operation="list") == b""
+        with pytest.raises(BadResponse, match="empty"):
+            session.get_json("/x", operation="read")
+
+
 @pytest.mark.parametrize("whole", [WHOLE, CHUNKED], ids=["length", "chunked"])
 def test_answer_cut_at_any_byte_is_never_taken_as_whole(open_session: Open, whole: bytes) -> None:
     for cut in range(len(whole) - (4 if whole is CHUNKED else 0)):
@@ -393,6 +402,27 @@ def test_429_says_how_long_to_wait(open_session: Open, given: str | None, after:
     with RawServer(answer("{}", 429, Retry_After=header)) as server, pytest.raises(RateLimited) as told:
         write(open_session(server.url))
     assert told.value.after == after
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        ('{"retry_after": 300}', 300.0), ('{"retry_after": 5000}', 900.0), ('{"retry_after": "soon"}', None),
+        ('{"retry_after": true}', None), ('{"retry_after": -1}', None), ("busy", None), ("[]", None),
+    ],
+)  # fmt: skip
+def test_429_may_say_in_its_body_how_long_to_wait(open_session: Open, body: str, after: float | None) -> None:
+    with RawServer(answer(body, 429)) as server, pytest.raises(RateLimited) as caught:
+        open_session(server.url).send_json("POST", "/x", {}, operation="write")
+    assert caught.value.after == after
+
+
+def test_words_of_an_error_are_found_where_the_vendor_puts_them(open_session: Open) -> None:
+    with RawServer(answer('{"why": "too long"}', 400)) as server:
+        session = open_session(server.url, words=lambda body: f"said {len(body)} bytes")
+        with pytest.raises(Rejected) as caught:
+            session.send_json("POST", "/x", {}, operation="write")
+    assert caught.value.words == "said 19 bytes"
 
 
 def test_503_is_throttling_for_reads_that_are_told_so_and_where_declared(open_session: Open) -> None:

@@ -1,6 +1,7 @@
 """Stores an account on any vendor, once its credentials have proved themselves."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -10,8 +11,10 @@ from django.db import transaction
 from backoffice import audit
 from backoffice.remote.errors import RemoteError
 from backoffice.remote.target import check_base_url
+from backoffice.remote.tokens import MemoryTokens
 from backoffice.sync import registry
 from backoffice.sync.models import AbstractConnection
+from backoffice.sync.tokens import adopt
 
 
 class Command(BaseCommand):
@@ -50,21 +53,30 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{name} already stands for {known.vendor} at {known.base_url}. Choose another name."
             )
-        words = proven(vendor, side.account(name, base_url, credentials))
+        account, tokens = side.account(name, base_url, credentials), MemoryTokens()
+        if side.tokens is not None:
+            account = replace(account, tokens=tokens)
+        words = proven(vendor, account, tokens)
         fields = {"credentials": credentials, "is_active": True}
         if options["rate"] is not None:
             fields["requests_per_second"] = options["rate"]
-        store(side, known, fields, name=name, vendor=kind, base_url=base_url)
+        connection = store(side, known, fields, name=name, vendor=kind, base_url=base_url)
+        if side.tokens is not None:
+            adopt(side.tokens(connection), tokens)
         self.stdout.write(f"{words}\n{name} is {'updated' if known else 'connected'}.")
 
 
-def proven(vendor: Any, account: Any) -> str:
-    """What the vendor says to these credentials; anything but a yes ends the command."""
+def proven(vendor: Any, account: Any, tokens: MemoryTokens) -> str:
+    """What the vendor says to these credentials; anything but a yes ends the command.
+
+    A refresh token may be spent by this: what came in its place is in ``tokens``, to be kept.
+    """
     connector = vendor(account, allow_loopback=settings.ALLOW_LOOPBACK)
     try:
         return str(connector.check())
     except RemoteError as problem:
-        raise CommandError(f"Nothing was stored: {problem}") from None
+        spent = ". The refresh token is used up by this check: get a new one" if tokens.current()[1] else ""
+        raise CommandError(f"Nothing was stored: {problem}{spent}") from None
     finally:
         connector.close()
 
@@ -72,7 +84,7 @@ def proven(vendor: Any, account: Any) -> str:
 @transaction.atomic
 def store(
     side: registry.Side, known: AbstractConnection | None, fields: dict[str, Any], **identity: str
-) -> None:
+) -> AbstractConnection:
     if known is None:
         connection = side.connections._default_manager.create(**identity, **fields)
     else:
@@ -87,6 +99,7 @@ def store(
         by=None,
         summary="Credentials checked and stored from the command line",
     )
+    return connection
 
 
 def read_credentials(pairs: list[str], vendor: Any) -> dict[str, str]:
