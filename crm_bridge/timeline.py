@@ -7,8 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backoffice.models import AuditEntry
-from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import field_label
+from crm_bridge.labels import field_label, relation_words, shown_pair
 from crm_bridge.models import Contact, ContactChange, Merge
 
 
@@ -47,6 +46,10 @@ def _audited(contact: Contact, limit: int) -> list[Event]:
         "contact.edit": _("Edited"),
         "contact.delete": _("Deletion asked for"),
         "contact.recreate": _("Created again"),
+        "contact.merge": _("Merge asked for"),
+        "contact.take_over": _("Another contact is to be merged into this one"),
+        "contact.merged": _("Merged"),
+        "contact.relate": _("Links changed"),
     }
     return [
         Event(
@@ -54,27 +57,32 @@ def _audited(contact: Contact, limit: int) -> list[Event]:
             "edit" if entry.actor_name else "sync",
             spoken.get(entry.action, entry.action.replace(".", " ").replace("_", " ")),
             who=entry.actor_name,
-            fields=_pairs(entry.data),
+            fields=_pairs(contact, entry.data),
         )
         for entry in entries[:limit]
     ]
 
 
-def _pairs(data: Any) -> list[dict[str, Any]]:
+def _pairs(contact: Contact, data: Any) -> list[dict[str, Any]]:
     """``{"fields": {name: [before, after]}}`` of an audit row as the lines of a change."""
     fields = data.get("fields") if isinstance(data, dict) else None
     if not isinstance(fields, dict):
         return []
-    return [
-        {"name": name, "label": field_label(name), "old": plain(pair[0]), "new": plain(pair[1])}
-        for name, pair in fields.items()
-        if isinstance(pair, list) and len(pair) == 2 and plain(pair[0]) != plain(pair[1])
-    ]
+    lines = []
+    for name, pair in fields.items():
+        if isinstance(pair, list) and len(pair) == 2:
+            old, new = shown_pair(contact.connection_id, name, *pair)
+            if old != new:
+                lines.append({"name": name, "label": field_label(name), "old": old, "new": new})
+    return lines
 
 
 def _sent(contact: Contact, limit: int) -> list[Event]:
-    spoken = {"create": _("Create"), "edit": _("Edit"), "delete": _("Deletion")}
-    changes = contact.changes.select_related("author").order_by("-created_at")[:limit]
+    spoken = {
+        "create": _("Create"), "edit": _("Edit"), "delete": _("Deletion"), "merge": _("Merge"),
+        "relate": _("Links"),
+    }  # fmt: skip
+    changes = contact.changes.select_related("author", "connection").order_by("-created_at")[:limit]
     return [
         Event(
             change.finished_at or change.created_at,
@@ -83,7 +91,7 @@ def _sent(contact: Contact, limit: int) -> list[Event]:
             who=change.author.get_username() if change.author else "",
             state=change.status,
             state_label=str(ContactChange.Status(change.status).label),
-            words=change.words,
+            words=change.words or (relation_words(change) if change.operation == "relate" else ""),
         )
         for change in changes
     ]

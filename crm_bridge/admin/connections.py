@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from backoffice import audit
 from backoffice.sync.admin import ShellAdmin, ShellInline
+from backoffice.sync.credentials import group_of
 from backoffice.templatetags.backoffice import age, badge
 from crm_bridge.abilities import capability_rows
 from crm_bridge.connectors import registry
@@ -60,11 +61,10 @@ class ConnectionAdmin(ShellAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         connector = registry.connector_class(obj.vendor if obj else _asked_vendor(request))
-        credentials = tuple(PREFIX + field.name for field in connector.credential_fields)
         shows_only = obj is not None and not self.has_change_permission(request, obj)
         return (
             (None, {"fields": ("name", "system" if obj else "vendor", "base_url", "is_active")}),
-            (_("Credentials of %s") % connector.label, {"fields": () if shows_only else credentials}),
+            *([] if shows_only else _credential_fieldsets(connector)),
             (_("Speed"), {"fields": ("requests_per_second", "parallel_requests")}),
         )
 
@@ -123,11 +123,12 @@ class ConnectionAdmin(ShellAdmin):
             Connection.objects.defer("credentials").select_related("health").filter(pk=object_id or 0).first()
         )
         vendor = shown.vendor if shown else _asked_vendor(request)
+        able = shown.capabilities if shown else registry.connector_class(vendor).capabilities
         context = {
             "connection": shown,
             "health": getattr(shown, "health", None),
-            "able": capability_rows(registry.connector_class(vendor).capabilities),
-            "unproven": registry.connector_class(vendor).capabilities.unproven,
+            "able": capability_rows(able, shown.measured if shown else {}),
+            "unproven": able.unproven,
             "vendor_label": registry.connector_class(vendor).label,
             "other_vendors": [] if shown else [pair for pair in registry.kinds() if pair[0] != vendor],
             "errors_of": _errors_url(shown),
@@ -156,6 +157,21 @@ class ConnectionAdmin(ShellAdmin):
     def last_answer(self, connection: Connection) -> str:
         health = getattr(connection, "health", None)
         return age(health.last_ok_at if health else None)
+
+
+def _credential_fieldsets(connector: Any) -> list[Any]:
+    """Single credentials first, then each group: one whole group is enough."""
+    groups: dict[str, list[str]] = {}
+    for field in connector.credential_fields:
+        groups.setdefault(group_of(field), []).append(PREFIX + field.name)
+    title = _("Credentials of %s") % connector.label
+    sets: list[Any] = []
+    for number, names in enumerate(groups[key] for key in sorted(groups)):
+        options: dict[str, Any] = {"fields": tuple(names)}
+        if "" not in groups and len(groups) > 1:
+            options["description"] = _("One of these sets is enough; leave the others empty.")
+        sets.append((title if not number else _("%s, another way") % title, options))
+    return sets
 
 
 def _asked_vendor(request: HttpRequest) -> str:

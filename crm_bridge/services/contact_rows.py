@@ -19,6 +19,7 @@ from crm_bridge.models import Contact, ContactEmail, ContactPhone, Tag
 from crm_bridge.models.contact import ContactTag
 from crm_bridge.phones import digits_reversed, to_e164
 from crm_bridge.records import ContactRecord, canonical_value
+from crm_bridge.services.field_values import write_many
 
 CONTACT = Contact._meta.db_table
 PHONE = ContactPhone._meta.db_table
@@ -147,7 +148,11 @@ class ContactRows:
             for table in (PHONE, EMAIL, CONTACT_TAG):
                 bulk.delete(table, "contact_id", ids.values())
         known = {**ids, **self.ids([_identity(each) for each in prepared if _identity(each) not in ids])}
-        self._write_children([(known[_identity(each)], each) for each in prepared])
+        rows = [(known[_identity(each)], each) for each in prepared]
+        self._write_children(rows)
+        custom = [(pk, each.record.custom_fields) for pk, each in rows if each.record.custom_fields]
+        if custom or ids:
+            write_many(bulk, self._connection_id, custom, ids.values())
 
     def ids(self, identities: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """Ids of contacts by (family, remote id)."""

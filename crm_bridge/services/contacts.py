@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from backoffice import audit
 from backoffice.models import AuditEntry
 from backoffice.sync.push import Status
+from crm_bridge import choices
 from crm_bridge.merging import identical
 from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import EDITABLE_FIELDS, Kind, Operation
@@ -23,7 +24,7 @@ from crm_bridge.services.joining import merge, relate
 from crm_bridge.services.outbox import check_live
 from crm_bridge.services.refusals import NotWritable, SomebodysEdit, VersionClash
 from crm_bridge.services.rows import write_values
-from crm_bridge.validation import Invalid, clean
+from crm_bridge.validation import CustomRules, Invalid, clean
 
 __all__ = [
     "Invalid",
@@ -46,6 +47,12 @@ NONCES = uuid.UUID("0d3c5f5e-6f0b-4f7b-9d5f-0a3a3b7f4a11")
 """Namespace of request ids made from a form's nonce."""
 
 
+def rules_of(connection: Connection, before: Mapping[str, Any] | None = None) -> CustomRules:
+    """The custom fields as the CRM defines them (none where it does not tell), to check values with."""
+    fields = choices.present_fields(connection.pk)
+    return CustomRules([field.definition for field in fields], before)
+
+
 def create(
     *, connection: Connection, kind: Kind | str, values: Mapping[str, Any], by: Any, nonce: str | None = None
 ) -> Contact:
@@ -53,7 +60,7 @@ def create(
 
     Raises ``Invalid`` (``errors`` by field) and ``NotWritable``.
     """
-    cleaned = _clean_new(connection, kind, values)
+    cleaned = _clean_new(connection, kind, values, rules_of(connection))
     request_id = uuid.uuid4() if nonce is None else uuid.uuid5(NONCES, f"{by.pk if by else ''} {nonce}")
     try:
         with transaction.atomic():
@@ -75,9 +82,10 @@ def create_many(
     """
     checked: list[tuple[Kind, dict[str, Any]]] = []
     errors: dict[str, str] = {}
+    rules = rules_of(connection)
     for number, (kind, values) in enumerate(rows, start=1):
         try:
-            cleaned = _clean_new(connection, kind, values)
+            cleaned = _clean_new(connection, kind, values, rules)
             checked.append((Kind(kind), cleaned))
         except Invalid as wrong:
             errors |= {f"row {number} {field}": message for field, message in wrong.errors.items()}
@@ -99,6 +107,10 @@ def recreate(*, contact: Contact, by: Any) -> Contact:
         raise NotWritable(_("Only a contact that is gone can be created again."))
     creatable = contact.connection.capabilities.creatable
     values = {field: value for field, value in contact.values().items() if field in creatable and value}
+    fixed = {f.key for f in choices.present_fields(contact.connection_id) if not f.editable}
+    held = {key: value for key, value in contact.custom_fields.items() if key not in fixed}
+    if "custom_fields" in values:
+        values["custom_fields"] = held
     again = create(connection=contact.connection, kind=contact.kind, values=values, by=by)
     audit.record("contact.recreate", contact, by=by, summary=str(again), new_contact=again.pk)
     return again
@@ -120,7 +132,12 @@ def edit(
     ``VersionClash``, ``NotWritable``.
     """
     connection = contact.connection
-    cleaned = clean(changes, allowed=connection.capabilities.writable, label=connection.vendor_label)
+    cleaned = clean(
+        changes,
+        allowed=connection.capabilities.writable,
+        label=connection.vendor_label,
+        custom=rules_of(connection, {**contact.custom_fields, **((seen or {}).get("custom_fields") or {})}),
+    )
     with transaction.atomic():
         row = outbox.lock(contact)
         old = {field: row.value(field) for field in cleaned}
@@ -168,7 +185,9 @@ def delete(*, contact: Contact, by: Any) -> ContactChange:
     return deletion
 
 
-def _clean_new(connection: Connection, kind: Kind | str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _clean_new(
+    connection: Connection, kind: Kind | str, values: Mapping[str, Any], rules: CustomRules
+) -> dict[str, Any]:
     capabilities = connection.capabilities
     if not capabilities.can_create:
         words = _("%s does not let us create contacts.") % connection.vendor_label
@@ -176,7 +195,7 @@ def _clean_new(connection: Connection, kind: Kind | str, values: Mapping[str, An
     if kind not in capabilities.kinds:
         raise Invalid({"kind": _("%s has no such kind of contact.") % connection.vendor_label})
     named = {"name": "", **values}
-    return clean(named, allowed=capabilities.creatable, label=connection.vendor_label)
+    return clean(named, allowed=capabilities.creatable, label=connection.vendor_label, custom=rules)
 
 
 def _create(connection: Connection, kind: Kind, cleaned: Mapping[str, Any], by: Any, **entry: Any) -> Contact:

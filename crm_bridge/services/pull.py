@@ -22,7 +22,7 @@ from backoffice.sync.quarantine import Shelf
 from crm_bridge.connectors.base import Connector, Deletions, Stream
 from crm_bridge.models import Connection, Contact, PageMark, Quarantine, Run, StreamState
 from crm_bridge.records import Identity
-from crm_bridge.services import schedule
+from crm_bridge.services import custom_fields, schedule
 from crm_bridge.services.apply import ContactSink, sight
 from crm_bridge.services.connecting import able, connect_to, note_trouble, note_working
 from crm_bridge.services.merges import MergedSink, prove_all
@@ -79,6 +79,7 @@ def pull_connection(
 ) -> list[Run]:
     """Pull the named streams (default all) one after another; a busy one is left out."""
     schedule.ensure_streams(connection)
+    custom_fields.read_first(connection)
     runs = []
     for stream in streams or connection.capabilities.streams:
         try:

@@ -19,7 +19,16 @@ from backoffice.sync.push import IN_FLIGHT, LostLease, Status, fairly
 from crm_bridge.connectors.base import Connector
 from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import Operation
-from crm_bridge.services import connecting, outbox, relating, resolve, schedule, sending, settling
+from crm_bridge.services import (
+    connecting,
+    custom_fields,
+    outbox,
+    relating,
+    resolve,
+    schedule,
+    sending,
+    settling,
+)
 from crm_bridge.services.attempts import Attempt
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
@@ -125,6 +134,8 @@ def sweep() -> dict[str, int]:
     streams = schedule.due_streams(timezone.now())
     for connection_id, stream, mode in streams:
         bell.ring("crm_bridge.tasks.pull_stream", connection_id, stream, mode, None, on="pull")
+    for connection_id in custom_fields.due(timezone.now()):
+        bell.ring(custom_fields.TASK, connection_id, on="pull")
     return {"released": sum(released.values()), "rung": len(due), "pulls": len(streams)}
 
 

@@ -13,7 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import Page
 from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import field_label, further_label
+from crm_bridge import choices
+from crm_bridge.custom_values import is_empty, labelled
+from crm_bridge.labels import change_words, further_label
 from crm_bridge.models import Contact, ContactChange, ContactPhone
 from crm_bridge.phones import display
 from crm_bridge.services import push
@@ -95,6 +97,7 @@ class ContactPage(OfContact):
             return {"raw": pretty(self.contact.raw)}
         return {
             "same_phone": same_phone(self.contact),
+            "custom": custom_shown(self.contact),
             "addresses": addresses_shown(self.contact),
             "social": social_shown(self.contact),
             "ads": ads_shown(self.contact),
@@ -125,7 +128,7 @@ def receipt_context(contact: Any) -> dict[str, Any]:
     receipt = push.receipt(contact)
     return {
         "receipt": receipt,
-        "receipt_fields": ", ".join(field_label(name) for name in receipt.change.new) if receipt else "",
+        "receipt_fields": change_words(receipt.change) if receipt else "",
         "busy": receipt is not None and str(receipt.state) in ContactChange.MOVING,
         "state": state_words(contact.state, contact.change),
     }
@@ -155,6 +158,21 @@ def addresses_shown(contact: Contact) -> list[dict[str, str]]:
             parts = [str(address[slot]) for slot in slots if address.get(slot)]
             shown.append({"text": ", ".join(parts), "type": str(address.get("type") or "")})
     return [item for item in shown if item["text"]]
+
+
+def custom_shown(contact: Contact) -> list[dict[str, Any]]:
+    """Custom fields by label, in the CRM's order; a link only where it leads to the web."""
+    definitions = choices.definitions_of(contact.connection_id)
+    shown = labelled(contact.custom_fields or {}, definitions)
+    return [
+        {
+            "label": label,
+            "value": value,
+            "url": value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else "",
+        }
+        for label, value in shown.items()
+        if not is_empty(value)
+    ]
 
 
 def social_shown(contact: Contact) -> list[dict[str, str]]:
