@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backoffice.remote.errors import RemoteError
 from crm_bridge.models import Connection
-from crm_bridge.services import custom_fields, pull, push, schedule
+from crm_bridge.services import custom_fields, probing, pull, push, same_person, schedule
 
 LIMITS = {"ignore_result": True, "soft_time_limit": 240, "time_limit": 300}
 
@@ -56,3 +56,18 @@ def pull_fields(connection_id: int) -> dict[str, Any]:
         return asdict(custom_fields.refresh(connection))
     except RemoteError as error:
         return {"error": str(error)}
+
+
+@shared_task(name="crm_bridge.tasks.pull_check", ignore_result=True)
+def pull_check(pk: int) -> dict[str, Any]:
+    """Make one guided check of an account, if it waits."""
+    check = probing.run(pk)
+    return {"skipped": "not waiting"} if check is None else {"check": check.pk, "status": check.status}
+
+
+@shared_task(name="crm_bridge.tasks.pull_sharing", ignore_result=True)
+def pull_sharing() -> dict[str, Any]:
+    """Count anew which contacts share a phone or an e-mail, if contacts changed since."""
+    if not same_person.due(timezone.now()):
+        return {"skipped": "not due"}
+    return {"groups": same_person.recount()}

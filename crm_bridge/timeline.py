@@ -1,5 +1,6 @@
 """What happened to one contact, newest first: audit, outgoing changes, trash, merges."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from backoffice.models import AuditEntry
 from crm_bridge.labels import field_label, relation_words, shown_pair
 from crm_bridge.models import Contact, ContactChange, Merge
+from crm_bridge.services.panels import Reading
 
 
 @dataclass(frozen=True)
@@ -129,3 +131,27 @@ def _merged(contact: Contact, limit: int) -> list[Event]:
             )
         )
     return events
+
+
+_ICONS = {
+    "call": "call", "ticket": "confirmation_number", "chat": "chat", "change": "edit", "mail": "mail",
+    "email": "mail", "note": "sticky_note_2", "task": "task_alt",
+}  # fmt: skip
+
+
+def panel_events(readings: Iterable[Reading]) -> list[Event]:
+    """What the CRM's own histories tell, newest first; entries without a time have no place here."""
+    events = [
+        Event(
+            entry.at,
+            _ICONS.get(entry.kind, "cloud"),
+            entry.title,
+            who=entry.author,
+            words=entry.text,
+        )
+        for reading in readings
+        if reading.panel is not None
+        for entry in reading.panel.entries
+        if entry.at is not None
+    ]
+    return sorted(events, key=lambda event: event.at, reverse=True)

@@ -5,7 +5,7 @@ from crm_bridge.models.connection import Connection, ConnectionHealth
 from crm_bridge.models.contact import Contact, ContactAlias, ContactEmail, ContactPhone, ContactTag, Tag
 from crm_bridge.models.fields import ContactFieldValue, CustomField
 from crm_bridge.models.history import Conflict, Merge, Tombstone
-from crm_bridge.models.sharing import SharedReach
+from crm_bridge.models.sharing import SharedReach, SharingCount
 from crm_bridge.models.sync import ContactChange, PageMark, Quarantine, Run, StreamState
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Quarantine",
     "Run",
     "SharedReach",
+    "SharingCount",
     "StreamState",
     "Tag",
     "Tombstone",

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SharedReach(models.Model):
-    """One phone or e-mail of several contacts, as counted at ``counted_at``."""
+    """One phone or e-mail of several contacts, as it was last counted."""
 
     class Kind(models.TextChoices):
         PHONE = "phone", _("phone")
@@ -17,7 +17,6 @@ class SharedReach(models.Model):
     """The number as E.164, or the folded address."""
     contacts = models.PositiveIntegerField(_("contacts"))
     connections = models.PositiveIntegerField(_("CRMs"))
-    counted_at = models.DateTimeField(_("counted"), default=timezone.now)
 
     class Meta:
         verbose_name = _("shared phone or e-mail")
@@ -28,3 +27,16 @@ class SharedReach(models.Model):
 
     def __str__(self) -> str:
         return self.value
+
+
+class SharingCount(models.Model):
+    """When the groups were counted; one row."""
+
+    counted_at = models.DateTimeField(_("counted"), default=timezone.now)
+    groups = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.groups} {self.counted_at:%Y-%m-%d %H:%M}"

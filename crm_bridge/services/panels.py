@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remote.errors import ConnectionBroken, Gone, RemoteError
+from backoffice.remote.errors import Gone, RemoteError
 from crm_bridge.connectors.base import HasPanels, PanelSpec
 from crm_bridge.models import Contact
 from crm_bridge.records import Identity, Panel
@@ -48,9 +48,16 @@ def read(contact: Contact, spec: PanelSpec, page: int = 1, *, fresh: bool = Fals
     return Reading(spec, panel, read_at)
 
 
-def read_all(contact: Contact, specs: Sequence[PanelSpec]) -> list[Reading]:
-    """The first page of each."""
-    return [read(contact, spec) for spec in specs]
+def read_pages(contact: Contact, specs: Sequence[PanelSpec], pages: int) -> list[Reading]:
+    """The first pages of each, as far as there are some; one that cannot be read ends its panel."""
+    readings = []
+    for spec in specs:
+        page: int | None = 1
+        while page is not None and page <= min(pages, MOST_PAGES):
+            reading = read(contact, spec, page)
+            readings.append(reading)
+            page = reading.panel.next_page if reading.panel else None
+    return readings
 
 
 def forget(contact: Contact, key: str) -> None:
@@ -70,8 +77,6 @@ def _ask(contact: Contact, key: str, page: int) -> Panel:
 def _words(contact: Contact, error: RemoteError) -> str:
     if isinstance(error, Gone):
         return _("%s does not hold this contact any more.") % contact.connection.vendor_label
-    if isinstance(error, ConnectionBroken):
-        connecting.note_trouble(contact.connection, error)
     return str(error)
 
 

@@ -23,8 +23,10 @@ from crm_bridge.services import (
     connecting,
     custom_fields,
     outbox,
+    probing,
     relating,
     resolve,
+    same_person,
     schedule,
     sending,
     settling,
@@ -136,6 +138,10 @@ def sweep() -> dict[str, int]:
         bell.ring("crm_bridge.tasks.pull_stream", connection_id, stream, mode, None, on="pull")
     for connection_id in custom_fields.due(timezone.now()):
         bell.ring(custom_fields.TASK, connection_id, on="pull")
+    for pk in probing.waiting():
+        bell.ring(probing.TASK, pk, on="pull")
+    if same_person.due(timezone.now()):
+        bell.ring(same_person.TASK, on="pull")
     return {"released": sum(released.values()), "rung": len(due), "pulls": len(streams)}
 
 

@@ -18,7 +18,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backoffice import audit
-from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
+from crm_bridge.models import (
+    Conflict,
+    ConnectionHealth,
+    ContactChange,
+    Merge,
+    Quarantine,
+    Run,
+    SharedReach,
+    Tombstone,
+)
 from crm_bridge.services import schedule
 from tests import factories
 
@@ -75,6 +84,14 @@ EXPECTED = {
     "crm:connection_sync": button(SENIOR),
     "crm:connection_progress": PAGE_FOR_ALL,
     "crm:connection_check": button(ONLY_ADMINS),
+    "crm:connection_report": PAGE_FOR_ADMINS,
+    "crm:connection_report_progress": PAGE_FOR_ADMINS,
+    "crm:connection_report_start": button(ONLY_ADMINS),
+    "crm:connection_feature": button(ONLY_ADMINS),
+    "crm:connection_fields": button(ONLY_ADMINS),
+    "crm:same_person": PAGE_FOR_ALL,
+    "crm:same_person_group": PAGE_FOR_ALL,
+    "crm:same_person_of": PAGE_FOR_ALL,
     "admin:index": Expect(EVERYBODY, EVERYBODY),
     "admin:app_list": Expect(EVERYBODY, EVERYBODY),
     "admin:search": Expect(EVERYBODY, EVERYBODY),
@@ -98,6 +115,11 @@ EXPECTED = {
     "admin:crm_bridge_contact_receipt": PAGE_FOR_ALL,
     "admin:crm_bridge_contact_edit": Expect(EVERYBODY, EVERYBODY),
     "admin:crm_bridge_contact_delete": Expect(SENIOR, SENIOR),
+    "admin:crm_bridge_contact_panel": PAGE_FOR_ALL,
+    "admin:crm_bridge_contact_panel_change": button(EVERYBODY),
+    "admin:crm_bridge_contact_panel_timeline": PAGE_FOR_ALL,
+    "admin:crm_bridge_contact_merge": Expect(SENIOR),
+    "admin:crm_bridge_contact_merge_compare": Expect(SENIOR, SENIOR),
 }
 for _model in ("auth_user", "auth_group", "crm_bridge_connection"):
     EXPECTED |= {
@@ -111,7 +133,7 @@ EXPECTED |= {
     "admin:backoffice_auditentry_add": Expect(NOBODY, NOBODY),
     "admin:backoffice_auditentry_delete": Expect(NOBODY, NOBODY),
 }
-FRAGMENTS = {"admin:crm_bridge_contact_receipt"}
+FRAGMENTS = {"admin:crm_bridge_contact_receipt", "admin:crm_bridge_contact_panel_timeline"}
 """Parts of a page that only htmx asks for."""
 UNNAMED = {"(?P<url>.*)$"}
 """Django's own: old object addresses redirect, everything else is a 404."""
@@ -147,6 +169,11 @@ class Site:
         self.connection = factories.connection()
         schedule.ensure_streams(self.connection)
         self.unused = factories.connection()
+        able = factories.connection(vendor="fake")
+        ConnectionHealth.objects.create(connection=able)  # made at the first request to a CRM
+        self.parted = factories.contact(able, family="one")
+        self.other = factories.contact(able, family="one")
+        self.reach = SharedReach.objects.create(kind="phone", value="+84934890883", contacts=2, connections=1)
         self.contact = factories.contact(self.connection)
         ContactChange.objects.create(
             connection=self.connection, contact=self.contact, operation="edit", status="done"
@@ -196,7 +223,11 @@ class Site:
             .removeprefix("backoffice_")
             .removeprefix("crm_bridge_")
         )
+        if key.startswith(("contact_panel", "contact_merge")):
+            named["contact"] = self.parted
+        values |= {"key": "companies", "other": self.other.pk}
         target = self.unused if key == "connection_delete" else named.get(key.partition("_")[0])
+        target = {"same_person_group": self.reach, "same_person_of": self.contact}.get(key, target)
         for parameter in ("pk", "id", "object_id"):
             values[parameter] = target.pk if target else 1
         return {parameter: values[parameter] for parameter in wanted}
@@ -207,7 +238,7 @@ class Site:
 
 
 @pytest.fixture
-def site(db: None, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(db: None, vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Site:
     from backoffice.sync import bell
 
     cache.clear()
