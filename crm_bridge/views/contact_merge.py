@@ -102,7 +102,6 @@ class Compare(OfContact):
         rows = _side_by_side(loser, shown)
         return super().get_context_data(
             contact=self.contact,
-            other=self.other,
             loser=loser,
             survivor=survivor,
             rows=rows,
@@ -113,7 +112,7 @@ class Compare(OfContact):
             seen=signing.dumps(shown, salt=SALT, compress=True),
             why_not=refusal(loser, survivor),
             back=reverse("admin:crm_bridge_contact_change", args=[self.contact.pk]),
-            **kwargs,
+            **{**kwargs, "other": self.other},
         )
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
