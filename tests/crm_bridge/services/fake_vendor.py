@@ -14,6 +14,7 @@ import pytest
 
 from backoffice.remote.errors import Gone, Rejected, RemoteError
 from backoffice.remote.walk import Position, RawItem, RawPage
+from backoffice.sync import registry as accounts
 from crm_bridge.connectors import registry
 from crm_bridge.connectors.base import (
     Account,
@@ -267,6 +268,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeWorld:
     path = f"{__name__}.FakeVendor"
     monkeypatch.setitem(registry._CONNECTORS, "fake", ("FakeCRM", path))
     registry.connector_class.cache_clear()
+    side = accounts.vendors()["antcrm"]
+    monkeypatch.setitem(side.vendors, "fake", lambda: FakeVendor)  # type: ignore[arg-type]
     monkeypatch.setattr(FakeVendor, "world", FakeWorld())
     settings.OUTBOX_SETTLE_SECONDS = 0
     monkeypatch.setattr("backoffice.sync.push.FIRST_WAIT", 0)
