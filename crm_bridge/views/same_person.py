@@ -55,6 +55,9 @@ class SharedTable(ListTable):
     contacts = tables.Column(verbose_name=gettext_lazy("Contacts"), attrs={"td": {"class": "bo-num"}})
     connections = tables.Column(verbose_name=gettext_lazy("CRMs"), attrs={"td": {"class": "bo-num"}})
 
+    class Meta(ListTable.Meta):
+        orderable = False
+
     def __init__(self, rows: list[SharedReach], **options: Any) -> None:
         super().__init__(rows, **options)
         self.names = names_of(rows)

@@ -91,12 +91,14 @@ def _fill_contacts(count: int) -> None:
             " SELECT id, 0, '', number, number, number FROM ("
             " SELECT id, '+849' || substr(CAST(100000000 + CASE WHEN id %% 1000 = 0 THEN 1"
             " WHEN id %% 10 = 0 THEN id - 1 ELSE id END AS text), 2) AS number"
-            " FROM crm_bridge_contact) AS numbers"
+            " FROM crm_bridge_contact) AS numbers",
+            [],
         )
         cursor.execute(
             "INSERT INTO crm_bridge_contactemail (contact_id, position, type, value, address_folded)"
             " SELECT id, 0, '', 'n' || id || '@example.vn', 'n' || id || '@example.vn'"
-            " FROM crm_bridge_contact WHERE id %% 3 > 0"
+            " FROM crm_bridge_contact WHERE id %% 3 > 0",
+            [],
         )
 
 
