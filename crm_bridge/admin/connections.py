@@ -161,14 +161,14 @@ class ConnectionAdmin(ShellAdmin):
 
 def _credential_fieldsets(connector: Any) -> list[Any]:
     """Single credentials first, then each group: one whole group is enough."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {"": []}
     for field in connector.credential_fields:
         groups.setdefault(group_of(field), []).append(PREFIX + field.name)
     title = _("Credentials of %s") % connector.label
     sets: list[Any] = []
-    for number, names in enumerate(groups[key] for key in sorted(groups)):
+    for number, names in enumerate(names for names in groups.values() if names):
         options: dict[str, Any] = {"fields": tuple(names)}
-        if "" not in groups and len(groups) > 1:
+        if not groups[""] and len(groups) > 2:
             options["description"] = _("One of these sets is enough; leave the others empty.")
         sets.append((title if not number else _("%s, another way") % title, options))
     return sets
