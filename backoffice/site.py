@@ -39,6 +39,7 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(
                 _("Contacts"), "contacts", "admin:crm_bridge_contact_changelist", "crm_bridge.view_contact"
             ),
+            Entry(_("Same person"), "group", "crm:same_person", "crm_bridge.view_contact"),
             Entry(_("Trash"), "delete", "crm:trash", "crm_bridge.view_tombstone"),
             Entry(_("Merges"), "call_merge", "crm:merges", "crm_bridge.view_merge", WAITING + "merges"),
         ],

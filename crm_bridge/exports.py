@@ -12,6 +12,8 @@ import orjson
 from django.db.models import F, Prefetch, QuerySet
 
 from backoffice import spreadsheets
+from crm_bridge import choices
+from crm_bridge.custom_values import labelled
 from crm_bridge.models import Contact, Tombstone
 
 KEYS = (
@@ -36,11 +38,15 @@ def records(contacts: "QuerySet[Contact]") -> Iterator[dict[str, Any]]:
         .defer("raw", "search_text", "base")
         .prefetch_related("phones", "emails", "tags", Prefetch("tombstones", standing, to_attr="standing"))
     )
+    known: dict[int, dict[str, Any]] = {}
     for contact in rows.iterator(chunk_size=CHUNK):
-        yield _record(contact)
+        account = contact.connection_id
+        if account not in known:
+            known[account] = choices.read_definitions(account)
+        yield _record(contact, known[account])
 
 
-def _record(contact: Any) -> dict[str, Any]:
+def _record(contact: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     tombstone = contact.standing[0] if contact.standing else None
     return {
         "connection": contact.connection_name,
@@ -60,7 +66,7 @@ def _record(contact: Any) -> dict[str, Any]:
         "responsible": contact.responsible,
         "industry": contact.industry,
         "note": contact.note,
-        "custom_fields": contact.custom_fields,
+        "custom_fields": labelled(contact.custom_fields, definitions),
         "remote_created_at": contact.remote_created_at,
         "remote_updated_at": contact.remote_updated_at,
         "trashed_at": tombstone and tombstone.trashed_at,

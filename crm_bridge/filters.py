@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.widgets import FlatSelect
 from crm_bridge import choices
+from crm_bridge.filters_custom import custom_filters
 from crm_bridge.models import Contact, ContactChange, Tag
 from crm_bridge.models.contact import ContactTag
 from crm_bridge.search import LONGEST_QUERY, Search
@@ -105,6 +106,22 @@ class ContactFilter(filters.FilterSet):
         model = Contact
         fields: list[str] = []
 
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+        for name, each in custom_filters((data or {}).get("connection", "")).items():
+            each.parent, each.model = self, Contact
+            self.filters[name] = each
+        self.custom_names = frozenset(self.filters) - frozenset(self.base_filters)
+
+    @property
+    def custom_fields(self) -> list[Any]:
+        """The inputs of custom fields, for a part of the page of their own."""
+        return [self.form[name] for name in self.form.fields if name in self.custom_names]
+
+    @property
+    def custom_active(self) -> int:
+        return sum(1 for name in self.custom_names if self._cleaned.get(name) not in (None, ""))
+
     @property
     def state_wanted(self) -> str:
         """Every list shows one state, live unless asked: that is what its index is made for."""
@@ -133,8 +150,12 @@ class ContactFilter(filters.FilterSet):
     @property
     def walkable(self) -> QuerySet[Contact]:
         """The filtered set where one index gives it in list order, else all of the state."""
-        active = {name for name, value in self._cleaned.items() if value} - {"q", "state", "since"}
-        if active & {"tag", "sync"} or len(active) > 1:
+        active = {name for name, value in self._cleaned.items() if value not in (None, "", [])} - {
+            "q",
+            "state",
+            "since",
+        }
+        if active & {"tag", "sync", *self.custom_names} or len(active) > 1:
             return Contact.objects.filter(state=self.state_wanted)
         return self.qs
 

@@ -15,9 +15,11 @@ from typing import Any, BinaryIO
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
+from crm_bridge.custom_values import from_labels
 from crm_bridge.labels import field_label
 from crm_bridge.models import Connection
-from crm_bridge.validation import Invalid, clean
+from crm_bridge.services.contacts import rules_of
+from crm_bridge.validation import CustomRules, Invalid, clean
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_UNPACKED = 60 * 1024 * 1024
@@ -63,6 +65,7 @@ def preview(file: BinaryIO, name: str, *, connection: Connection, kind: str) -> 
     ignored = [one for one in header if one and not _is_known(one)]
     if "name" not in header:
         raise Unreadable(_("There is no column “name”. Known columns: %s.") % ", ".join(KNOWN_COLUMNS))
+    rules = rules_of(connection)
     found = Preview([one for one in header if _is_known(one)], ignored)
     for number, cells in enumerate(rows, start=2):
         if not any(cell.strip() for cell in cells):
@@ -71,7 +74,7 @@ def preview(file: BinaryIO, name: str, *, connection: Connection, kind: str) -> 
             raise Unreadable(_("The file has more than %d rows. Split it.") % MOST_ROWS)
         if len(found.errors) >= MOST_ERRORS:
             break
-        _check(found, number, dict(zip(header, cells, strict=False)), connection, kind)
+        _check(found, number, dict(zip(header, cells, strict=False)), connection, kind, rules)
     if not found.rows and not found.errors:
         raise Unreadable(_("The file has a header but no rows."))
     return found
@@ -81,14 +84,19 @@ def _is_known(column: str) -> bool:
     return column in KNOWN_COLUMNS[:-1] or column in _LISTS or column.startswith(_CUSTOM)
 
 
-def _check(found: Preview, number: int, row: dict[str, str], connection: Connection, kind: str) -> None:
+def _check(
+    found: Preview, number: int, row: dict[str, str], connection: Connection, kind: str, rules: CustomRules
+) -> None:
     capabilities = connection.capabilities
     row_kind = row.get("kind", "").strip().lower() or kind
     if row_kind not in [one.value for one in capabilities.kinds]:
         found.errors.append((number, "kind", _("“%s” is no kind of contact there.") % row_kind[:40]))
         return
     try:
-        values = clean(_values(row), allowed=capabilities.creatable, label=connection.vendor_label)
+        values = _values(row)
+        if rules.definitions and "custom_fields" in values:
+            values["custom_fields"] = from_labels(values["custom_fields"], rules.definitions)
+        values = clean(values, allowed=capabilities.creatable, label=connection.vendor_label, custom=rules)
     except Invalid as wrong:
         found.errors += [(number, field_label(name), words) for name, words in wrong.errors.items()]
         return

@@ -1,4 +1,4 @@
-"""What each role may do with contacts. Read by a migration and by ``backoffice.roles``."""
+"""What each role may do with contacts. Read by migrations and by ``backoffice.roles``."""
 
 SALES = (
     "crm_bridge.view_contact",
@@ -43,4 +43,8 @@ ADMINS = (
     "auth.change_group",
     "auth.delete_group",
 )
-ROLES = {"Sales": SALES, "Managers": MANAGERS, "Admins": ADMINS}
+FIRST = {"Sales": SALES, "Managers": MANAGERS, "Admins": ADMINS}
+"""As the roles were made."""
+MERGING = {"Managers": ("crm_bridge.merge_contact",), "Admins": ("crm_bridge.merge_contact",)}
+"""Handed out later: merging two contacts in the CRM."""
+ROLES = {name: (*wanted, *MERGING.get(name, ())) for name, wanted in FIRST.items()}

@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backoffice.models import AuditEntry
-from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import field_label
+from crm_bridge.labels import field_label, relation_words, shown_pair
 from crm_bridge.models import Contact, ContactChange, Merge
+from crm_bridge.services.panels import Reading
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ def _audited(contact: Contact, limit: int) -> list[Event]:
         "contact.edit": _("Edited"),
         "contact.delete": _("Deletion asked for"),
         "contact.recreate": _("Created again"),
+        "contact.merge": _("Merge asked for"),
+        "contact.take_over": _("Another contact is to be merged into this one"),
+        "contact.merged": _("Merged"),
+        "contact.relate": _("Links changed"),
     }
     return [
         Event(
@@ -61,27 +65,32 @@ def _audited(contact: Contact, limit: int) -> list[Event]:
             "edit" if entry.actor_name else "sync",
             spoken.get(entry.action, entry.action.replace(".", " ").replace("_", " ")),
             who=entry.actor_name,
-            fields=_pairs(entry.data),
+            fields=_pairs(contact, entry.data),
         )
         for entry in entries[:limit]
     ]
 
 
-def _pairs(data: Any) -> list[dict[str, Any]]:
+def _pairs(contact: Contact, data: Any) -> list[dict[str, Any]]:
     """``{"fields": {name: [before, after]}}`` of an audit row as the lines of a change."""
     fields = data.get("fields") if isinstance(data, dict) else None
     if not isinstance(fields, dict):
         return []
-    return [
-        {"name": name, "label": field_label(name), "old": plain(pair[0]), "new": plain(pair[1])}
-        for name, pair in fields.items()
-        if isinstance(pair, list) and len(pair) == 2 and plain(pair[0]) != plain(pair[1])
-    ]
+    lines = []
+    for name, pair in fields.items():
+        if isinstance(pair, list) and len(pair) == 2:
+            old, new = shown_pair(contact.connection_id, name, *pair)
+            if old != new:
+                lines.append({"name": name, "label": field_label(name), "old": old, "new": new})
+    return lines
 
 
 def _sent(contact: Contact, limit: int) -> list[Event]:
-    spoken = {"create": _("Create"), "edit": _("Edit"), "delete": _("Deletion")}
-    changes = contact.changes.select_related("author").order_by("-created_at")[:limit]
+    spoken = {
+        "create": _("Create"), "edit": _("Edit"), "delete": _("Deletion"), "merge": _("Merge"),
+        "relate": _("Links"),
+    }  # fmt: skip
+    changes = contact.changes.select_related("author", "connection").order_by("-created_at")[:limit]
     return [
         Event(
             change.finished_at or change.created_at,
@@ -90,7 +99,7 @@ def _sent(contact: Contact, limit: int) -> list[Event]:
             who=change.author.get_username() if change.author else "",
             state=change.status,
             state_label=str(ContactChange.Status(change.status).label),
-            words=change.words,
+            words=change.words or (relation_words(change) if change.operation == "relate" else ""),
         )
         for change in changes
     ]
@@ -128,3 +137,27 @@ def _merged(contact: Contact, limit: int) -> list[Event]:
             )
         )
     return events
+
+
+_ICONS = {
+    "call": "call", "ticket": "confirmation_number", "chat": "chat", "change": "edit", "mail": "mail",
+    "email": "mail", "note": "sticky_note_2", "task": "task_alt",
+}  # fmt: skip
+
+
+def panel_events(readings: Iterable[Reading]) -> list[Event]:
+    """What the CRM's own histories tell, newest first; entries without a time have no place here."""
+    events = [
+        Event(
+            entry.at,
+            _ICONS.get(entry.kind, "cloud"),
+            entry.title,
+            who=entry.author,
+            words=entry.text,
+        )
+        for reading in readings
+        if reading.panel is not None
+        for entry in reading.panel.entries
+        if entry.at is not None
+    ]
+    return sorted(events, key=lambda event: event.at, reverse=True)

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from crm_bridge.views import conflicts, connections, merges, outgoing, runs, trash, unreadable
+from crm_bridge.views import capability_report as report
+from crm_bridge.views import conflicts, connections, merges, outgoing, runs, same_person, trash, unreadable
 
 app_name = "crm"
 urlpatterns = [
     path("trash/", trash.TrashList.as_page(), name="trash"),
     path("trash/<int:pk>/", trash.TrashSnapshot.as_page(), name="trash_snapshot"),
     path("trash/<int:pk>/recreate/", trash.Recreate.as_page(), name="trash_recreate"),
+    path("same-person/", same_person.SamePerson.as_page(), name="same_person"),
+    path("same-person/<int:pk>/", same_person.SamePersonGroup.as_page(), name="same_person_group"),
+    path("same-person/of/<int:pk>/", same_person.SamePersonOf.as_page(), name="same_person_of"),
     path("merges/", merges.MergeList.as_page(), name="merges"),
     path("merges/<int:pk>/", merges.MergePage.as_page(), name="merge"),
     path("merges/<int:pk>/survivor/", merges.NameSurvivor.as_page(), name="merge_survivor"),
@@ -32,4 +36,13 @@ urlpatterns = [
     path("connections/<int:pk>/sync/", connections.SyncNow.as_page(), name="connection_sync"),
     path("connections/<int:pk>/progress/", connections.Progress.as_page(), name="connection_progress"),
     path("connections/<int:pk>/check/", connections.Check.as_page(), name="connection_check"),
+    path("connections/<int:pk>/report/", report.CapabilityReport.as_page(), name="connection_report"),
+    path(
+        "connections/<int:pk>/report/progress/",
+        report.ReportProgress.as_page(),
+        name="connection_report_progress",
+    ),
+    path("connections/<int:pk>/report/start/", report.StartCheck.as_page(), name="connection_report_start"),
+    path("connections/<int:pk>/feature/", report.ProveFeature.as_page(), name="connection_feature"),
+    path("connections/<int:pk>/fields/", report.ReadFields.as_page(), name="connection_fields"),
 ]

@@ -6,14 +6,16 @@ exists is for the CRM to judge.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from crm_bridge.custom_values import clean_custom
 from crm_bridge.phones import digits
-from crm_bridge.records import EDITABLE_FIELDS, Gender
+from crm_bridge.records import EDITABLE_FIELDS, FieldDefinition, Gender
 
 TEXT_LENGTHS = {"name": 500, "stage": 200, "source": 200, "responsible": 254, "industry": 200, "note": 20_000}
 ITEMS_ALLOWED = 100
@@ -38,7 +40,44 @@ class Invalid(ValueError):
         self.errors = dict(errors)
 
 
-def clean(values: Mapping[str, Any], *, allowed: frozenset[str], label: str) -> dict[str, Any]:
+CUSTOM = "custom_fields:"
+"""Before the key of a custom field in ``Invalid.errors``; its message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRules:
+    """The custom fields of an account, and what the contact holds of them; ``None``: a new contact."""
+
+    definitions: Sequence[FieldDefinition] = ()
+    before: Mapping[str, Any] | None = None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(definition.key for definition in self.definitions)
+
+    def known(self, values: Any) -> dict[str, Any]:
+        """The values that a definition judges."""
+        return {key: values[key] for key in self.keys & values.keys()} if isinstance(values, Mapping) else {}
+
+    def unknown(self, values: Any) -> Any:
+        """The others, which are only looked at in general."""
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value for key, value in values.items() if key not in self.keys}
+
+    def clean(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """(values, messages by field) of what is defined; the rest is let pass as it is."""
+        cleaned, errors = clean_custom(values, self.definitions, self.before or {}, new=self.before is None)
+        return {**self.unknown(values), **cleaned}, {CUSTOM + key: words for key, words in errors.items()}
+
+
+def clean(
+    values: Mapping[str, Any],
+    *,
+    allowed: frozenset[str],
+    label: str,
+    custom: CustomRules = CustomRules(),
+) -> dict[str, Any]:
     """Canonical values of what may be written. Raises ``Invalid`` naming every wrong field."""
     cleaned: dict[str, Any] = {}
     errors: dict[str, str] = {}
@@ -49,9 +88,18 @@ def clean(values: Mapping[str, Any], *, allowed: frozenset[str], label: str) -> 
             errors[field] = _("%s does not take this field.") % label
         else:
             try:
-                cleaned[field] = _CLEANERS[field](value, field)
+                if field == "custom_fields":
+                    cleaned[field] = _custom_fields(custom.unknown(value), field) | custom.known(value)
+                else:
+                    cleaned[field] = _CLEANERS[field](value, field)
             except _Wrong as wrong:
                 errors[field] = str(wrong)
+    judged = custom.definitions and "custom_fields" in allowed and "custom_fields" not in errors
+    if judged and ("custom_fields" in cleaned or custom.before is None):
+        held, wrong_ones = custom.clean(cleaned.get("custom_fields", {}))
+        errors |= wrong_ones
+        if held or "custom_fields" in cleaned:
+            cleaned["custom_fields"] = held
     if errors:
         raise Invalid(errors)
     return cleaned
@@ -158,7 +206,10 @@ def _custom_fields(value: Any, field: str) -> dict[str, Any]:
         key = _text(name, "custom field", length=200)
         if not key:
             raise _Wrong(_("Each custom field needs a name."))
-        cleaned[key] = _custom_value(item)
+        try:
+            cleaned[key] = _custom_value(item)
+        except _Wrong as wrong:
+            raise _Wrong(f"{key}: {wrong}") from None
     return cleaned
 
 
@@ -186,6 +237,5 @@ _CLEANERS: dict[str, Callable[[Any, str], Any]] = {
     "tags": _tags,
     "source": _text,
     "responsible": _text,
-    "custom_fields": _custom_fields,
     "group": _text,
 }

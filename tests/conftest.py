@@ -9,7 +9,7 @@ from django.utils import translation
 
 from backoffice.remote.auth import forget_process_tokens
 
-pytest_plugins = ["tests.sandbox_fixture"]
+pytest_plugins = ["tests.crm_bridge.services.fake_vendor", "tests.sandbox_fixture"]
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 

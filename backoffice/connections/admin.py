@@ -17,6 +17,7 @@ from backoffice import audit
 from backoffice.connections.addresses import address_of
 from backoffice.connections.forms import FIELDS, PREFIX, Vendors
 from backoffice.sync.admin import ShellAdmin, ShellInline
+from backoffice.sync.credentials import group_of
 from backoffice.sync.models import AbstractConnection, AbstractRun
 from backoffice.templatetags.backoffice import age, badge
 
@@ -40,9 +41,13 @@ class ConnectionAdmin(ShellAdmin):
 
     vendors: Vendors
 
-    def abilities(self, capabilities: Any) -> list[dict[str, Any]]:
-        """Rows of what can be done, whether, and how."""
+    def abilities(self, capabilities: Any, measured: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of what can be done, whether, and how; with what was measured on the account."""
         raise NotImplementedError
+
+    def report_url(self, connection: Any) -> str:
+        """Where the account's capability report stands; "" where there is none."""
+        return ""
 
     def ensure_streams(self, connection: Any) -> None:
         """Make the stream rows of a connection."""
@@ -67,11 +72,10 @@ class ConnectionAdmin(ShellAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         connector = self.vendors.connector_class(obj.vendor if obj else self._asked_vendor(request))
-        credentials = tuple(PREFIX + field.name for field in connector.credential_fields)
         shows_only = obj is not None and not self.has_change_permission(request, obj)
         return (
             (None, {"fields": ("name", "system" if obj else "vendor", "base_url", "is_active")}),
-            (_("Credentials of %s") % connector.label, {"fields": () if shows_only else credentials}),
+            *([] if shows_only else _credential_fieldsets(connector)),
             (_("Speed"), {"fields": ("requests_per_second", "parallel_requests")}),
         )
 
@@ -135,14 +139,16 @@ class ConnectionAdmin(ShellAdmin):
         shown = rows.filter(pk=object_id or 0).first()
         connector = self.vendors.connector_class(shown.vendor if shown else self._asked_vendor(request))
         others = [] if shown else [pair for pair in self.vendors.kinds() if pair[0] != connector.kind]
+        able = getattr(shown, "capabilities", None) or connector.capabilities
         context = {
             "connection": shown,
             "health": getattr(shown, "health", None),
-            "able": self.abilities(connector.capabilities),
-            "unproven": connector.capabilities.unproven,
+            "able": self.abilities(able, shown.measured if shown else {}),
+            "unproven": able.unproven,
             "vendor_label": connector.label,
             "other_vendors": others,
             "errors_of": _errors_url(shown),
+            "report_url": self.report_url(shown) if shown else "",
             "show_save_and_add_another": False,
         }
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
@@ -173,6 +179,21 @@ class ConnectionAdmin(ShellAdmin):
         kinds = dict(self.vendors.kinds())
         asked = request.POST.get("vendor") or request.GET.get("vendor", "")
         return asked if asked in kinds else next(iter(kinds))
+
+
+def _credential_fieldsets(connector: Any) -> list[Any]:
+    """Single credentials first, then each group: one whole group is enough."""
+    groups: dict[str, list[str]] = {"": []}
+    for field in connector.credential_fields:
+        groups.setdefault(group_of(field), []).append(PREFIX + field.name)
+    title = _("Credentials of %s") % connector.label
+    sets: list[Any] = []
+    for number, names in enumerate(names for names in groups.values() if names):
+        options: dict[str, Any] = {"fields": tuple(names)}
+        if not groups[""] and len(groups) > 2:
+            options["description"] = _("One of these sets is enough; leave the others empty.")
+        sets.append((title if not number else _("%s, another way") % title, options))
+    return sets
 
 
 def _holds_rows(connection: Any) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from backoffice.remote.target import check_base_url
+from backoffice.sync.credentials import lack, needs_own_address
 
 PREFIX = "credential_"
 HINT = 4
@@ -55,12 +56,23 @@ class ConnectionForm(forms.ModelForm):
         if "vendor" in self.fields:
             self.fields["vendor"].initial = self.vendor
         if not self.instance.pk:
-            self.fields["base_url"].initial = self.connector.default_base_url
+            self._suggest()
         stored = self.stored()
         for field in self.connector.credential_fields:
             self.fields[PREFIX + field.name] = _credential_input(field, stored.get(field.name, ""))
         self.fields["requests_per_second"].widget.attrs["min"] = 0
         self.fields["parallel_requests"].widget.attrs |= {"min": 1, "max": 16}
+
+    def _suggest(self) -> None:
+        """What a new connection of this vendor begins with."""
+        usual = self.connector.default_base_url
+        if needs_own_address(usual):
+            self.fields["base_url"].widget.attrs["placeholder"] = usual
+        else:
+            self.fields["base_url"].initial = usual
+        rate = getattr(self.connector.capabilities, "requests_per_second", None)
+        if rate is not None:
+            self.initial.setdefault("requests_per_second", rate)
 
     def _vendor(self) -> str:
         kinds = dict(self.vendors.kinds())
@@ -81,8 +93,14 @@ class ConnectionForm(forms.ModelForm):
 
     def clean_base_url(self) -> str:
         address = str(self.cleaned_data["base_url"]).strip().rstrip("/")
+        if needs_own_address(address):
+            raise forms.ValidationError(_("Put the name of your account in the place of SUB."))
         try:
-            check_base_url(address, allow_loopback=settings.ALLOW_LOOPBACK)
+            check_base_url(
+                address,
+                allow_loopback=settings.ALLOW_LOOPBACK,
+                host_suffixes=getattr(self.connector, "host_suffixes", ()),
+            )
         except ValueError as problem:
             raise forms.ValidationError(str(problem)) from None
         return address
@@ -109,19 +127,31 @@ class ConnectionForm(forms.ModelForm):
             value = (data.get(name) or "").strip() or kept.get(field.name, "")
             if value and not value.isprintable():
                 self.add_error(name, _("Holds characters that cannot be typed."))
-            if field.required and not value and address and name not in self.errors:
-                self.add_error(
-                    name,
-                    _("Enter it again: the address now leads to another host.")
-                    if self.instance.pk and self.stored()
-                    else _("This system needs it."),
-                )
             if value:
                 kept[field.name] = value
+        if address:
+            self._check_complete(kept)
         data["credentials"] = {
             f.name: kept[f.name] for f in self.connector.credential_fields if f.name in kept
         }
         return data
+
+    def _check_complete(self, values: dict[str, str]) -> None:
+        """Name each credential that is missing; of groups, one whole group is enough."""
+        lacking = lack(self.connector.credential_fields, values)
+        words = (
+            _("Enter it again: the address now leads to another host.")
+            if self.instance.pk and self.stored()
+            else _("This system needs it.")
+        )
+        for name in lacking.names:
+            if PREFIX + name not in self.errors:
+                self.add_error(PREFIX + name, words)
+        if lacking.groups:
+            labels = {field.name: str(field.label) for field in self.connector.credential_fields}
+            ways = [" + ".join(labels[name] for name in group) for group in lacking.groups]
+            self.add_error(None, _("Credentials: enter %s.") % _(" or ").join(ways))
+            self.add_error(PREFIX + lacking.groups[0][0], words)
 
     def leads_elsewhere(self, address: str) -> bool:
         """A stored secret belongs to the host it was entered for, and to no other."""

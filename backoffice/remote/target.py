@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,8 +30,10 @@ class Target:
         return f"{self.scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
 
 
-def check_base_url(url: str, *, allow_loopback: bool = False) -> Target:
+def check_base_url(url: str, *, allow_loopback: bool = False, host_suffixes: Collection[str] = ()) -> Target:
     """Parses a base URL or raises ValueError in words a form can show.
+
+    ``host_suffixes`` are the domains that the account must be in; none: any.
 
     Only https on port 443 to a named host; on this machine (development) any port, and http.
     Where the name leads is checked at each connect, by the address it resolves to.
@@ -56,6 +59,15 @@ def check_base_url(url: str, *, allow_loopback: bool = False) -> Target:
         raise ValueError("The address must begin with https://.")
     elif port not in {None, 443}:
         raise ValueError("The address must use the https port 443.")
+    elif host_suffixes and not any(_within(host, suffix) for suffix in host_suffixes):
+        domains = " or ".join(suffix.strip(".") for suffix in host_suffixes)
+        raise ValueError(f"The address must be one of {domains}, as https://company.{domains.split()[0]}.")
     return Target(
         parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/")
     )
+
+
+def _within(host: str, suffix: str) -> bool:
+    """In a domain, by whole labels: ``a.example.com`` is in ``example.com``, ``badexample.com`` is not."""
+    domain = suffix.strip(".").lower()
+    return host == domain or host.endswith(f".{domain}")

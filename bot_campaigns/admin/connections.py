@@ -36,7 +36,7 @@ class BotConnectionAdmin(shared.ConnectionAdmin):
     change_form_before_template = None
     change_form_outer_before_template = "bot_campaigns/connections_before.html"  # it holds forms of its own
 
-    def abilities(self, capabilities: Any) -> list[dict[str, Any]]:
+    def abilities(self, capabilities: Any, measured: dict[str, Any]) -> list[dict[str, Any]]:
         return vendors.capability_rows(capabilities)
 
     def ensure_streams(self, connection: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.urls import reverse
 
 from backoffice.connections import admin as shared
 from crm_bridge.abilities import capability_rows
@@ -23,8 +24,11 @@ class ConnectionAdmin(shared.ConnectionAdmin):
     vendors = registry
     inlines = (StreamInline,)
 
-    def abilities(self, capabilities: Any) -> list[dict[str, Any]]:
-        return capability_rows(capabilities)
+    def abilities(self, capabilities: Any, measured: dict[str, Any]) -> list[dict[str, Any]]:
+        return capability_rows(capabilities, measured)
+
+    def report_url(self, connection: Any) -> str:
+        return reverse("crm:connection_report", args=[connection.pk])
 
     def ensure_streams(self, connection: Any) -> None:
         schedule.ensure_streams(connection)

@@ -11,7 +11,15 @@ from django.urls import path
 from unfold.admin import ModelAdmin
 
 from crm_bridge.models import Contact
-from crm_bridge.views import contact, contact_bulk, contact_forms, contact_import, contacts
+from crm_bridge.views import (
+    contact,
+    contact_bulk,
+    contact_forms,
+    contact_import,
+    contact_merge,
+    contact_panels,
+    contacts,
+)
 
 
 @admin.register(Contact)
@@ -31,6 +39,15 @@ class ContactAdmin(ModelAdmin):
             path("<int:pk>/receipt/", contact.Receipt.as_page(), name=name("receipt")),
             path("<int:pk>/edit/", contact_forms.Edit.as_page(), name=name("edit")),
             path("<int:pk>/delete/", contact_forms.Delete.as_page(), name=name("delete")),
+            path("<int:pk>/part/<slug:key>/", contact_panels.PanelPage.as_page(), name=name("panel")),
+            path(
+                "<int:pk>/part/<slug:key>/change/",
+                contact_panels.ChangePanel.as_page(),
+                name=name("panel_change"),
+            ),
+            path("<int:pk>/history/", contact_panels.PanelTimeline.as_page(), name=name("panel_timeline")),
+            path("<int:pk>/merge/", contact_merge.Choose.as_page(), name=name("merge")),
+            path("<int:pk>/merge/<int:other>/", contact_merge.Compare.as_page(), name=name("merge_compare")),
         ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

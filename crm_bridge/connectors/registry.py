@@ -38,7 +38,7 @@ def connector_class(kind: str) -> type[Connector]:
 def build(kind: str, account: Account, **session_parts: Any) -> Connector:
     """A connector for one account.
 
-    ``session_parts`` (``limiter``, ``breaker``) are handed to its RemoteSession,
+    ``session_parts`` (``limiter``, ``breaker``, ``deadline``) are handed to its RemoteSession,
     so that the shared rate limit and circuit of the caller apply.
     """
     return cast("Connector", cast("Any", connector_class(kind))(account, **session_parts))

@@ -6,7 +6,7 @@ canonical values, and the service judges them. Rows come as repeated fields
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core import signing
@@ -15,9 +15,11 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from crm_bridge import choices
+from crm_bridge.forms import custom_fields
 from crm_bridge.labels import field_label
-from crm_bridge.models import Contact
+from crm_bridge.models import Contact, CustomField
 from crm_bridge.records import EDITABLE_FIELDS
+from crm_bridge.validation import CUSTOM
 
 SALT = "crm_bridge.contact-form"
 SPARE_ROWS = 2
@@ -60,7 +62,10 @@ class ContactForm:
         crm: str,
         seen: Mapping[str, Any],
         typed: Mapping[str, Any] | None = None,
+        custom: Sequence[CustomField] = (),
+        why_not: Mapping[str, str] | None = None,
     ) -> None:
+        self.custom, self.why_not = custom, why_not or {}
         self.writable = writable & set(EDITABLE_FIELDS)
         self.crm = crm
         self.seen = dict(seen)
@@ -69,10 +74,21 @@ class ContactForm:
 
     @classmethod
     def posted(
-        cls, data: QueryDict, *, writable: frozenset[str], crm: str, seen: Mapping[str, Any]
+        cls,
+        data: QueryDict,
+        *,
+        writable: frozenset[str],
+        crm: str,
+        seen: Mapping[str, Any],
+        custom: Sequence[CustomField] = (),
+        why_not: Mapping[str, str] | None = None,
     ) -> "ContactForm":
         typed = {field: _read(field, data, seen.get(field)) for field in writable & set(EDITABLE_FIELDS)}
-        return cls(writable=writable, crm=crm, seen=seen, typed={**seen, **typed})
+        if custom and "custom_fields" in typed:
+            typed["custom_fields"] = custom_fields.read(custom, data, seen.get("custom_fields") or {})
+        return cls(
+            writable=writable, crm=crm, seen=seen, typed={**seen, **typed}, custom=custom, why_not=why_not
+        )
 
     def changes(self) -> dict[str, Any]:
         """Only the fields that were touched: the others are nobody's edit."""
@@ -102,18 +118,22 @@ class ContactForm:
         """Messages for what has no place of its own in the form."""
         return [
             f"{field_label(field)}: {message}" for field, message in self.errors.items()
-            if field not in EDITABLE_FIELDS
+            if field not in EDITABLE_FIELDS and not (self.custom and field.startswith(CUSTOM))
         ]  # fmt: skip
 
     def _field(self, name: str) -> dict[str, Any]:
         value = self.typed.get(name)
         can = name in self.writable
+        why = self.why_not.get(name) or _g("%s does not take this field from us.") % self.crm
         shown: dict[str, Any] = {
             "name": name,
             "label": field_label(name),
             "error": self.errors.get(name, ""),
-            "why": "" if can else _g("%s does not take this field from us.") % self.crm,
+            "why": "" if can else why,
         }
+        if name == "custom_fields" and self.custom:
+            shown["inputs"] = custom_fields.inputs(self.custom, value or {}, self.errors, shown["why"])
+            return shown
         if name in ROWS:
             rows = _rows_shown(name, value)
             shown["slots"] = ROWS[name]

@@ -1,16 +1,16 @@
 from django.db import migrations
 
 from backoffice.roles import grant
-from crm_bridge.roles import ROLES
+from crm_bridge.roles import FIRST
 
 
 def make_roles(apps, schema_editor):
-    grant(apps, ROLES, schema_editor.connection.alias)
+    grant(apps, FIRST, schema_editor.connection.alias)
 
 
 def remove_roles(apps, schema_editor):
     Group = apps.get_model("auth", "Group")
-    Group.objects.using(schema_editor.connection.alias).filter(name__in=ROLES).delete()
+    Group.objects.using(schema_editor.connection.alias).filter(name__in=FIRST).delete()
 
 
 class Migration(migrations.Migration):

@@ -108,6 +108,7 @@ class Contact(models.Model):
         permissions = [
             ("export_contact", _("Can export contacts")),
             ("import_contact", _("Can import contacts")),
+            ("merge_contact", _("Can merge contacts in the CRM")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["connection", "family", "remote_id"], name="contact_identity"),

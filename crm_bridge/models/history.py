@@ -71,6 +71,8 @@ class Merge(models.Model):
     not_after = models.DateTimeField(_("happened before"), null=True, blank=True)
     seen_at = models.DateTimeField(_("seen"), default=timezone.now)
     snapshot = models.JSONField(_("loser's last values"), default=dict)
+    survivor_snapshot = models.JSONField(_("survivor's values before"), default=dict, blank=True)
+    """Known where the merge was made from here: both were read right before."""
     moved = models.JSONField(_("what moved to the survivor"), default=dict, blank=True)
     raw = models.TextField(_("remote data"), blank=True)
     content_hash = models.CharField(max_length=32, blank=True)

@@ -1,6 +1,7 @@
 """Concrete tables of the mirror's engine."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync.models import (
@@ -29,7 +30,15 @@ class ContactChange(AbstractOutboxEntry):
             ("retry_contactchange", _("Can send a change again")),
             ("drop_contactchange", _("Can drop a change")),
         ]
-        constraints = AbstractOutboxEntry.one_open_per("contact")
+        constraints = [
+            # links to other records come one after another and are never joined into one
+            models.UniqueConstraint(
+                fields=["contact"],
+                condition=Q(status="waiting") & ~Q(operation="relate"),
+                name="%(app_label)s_%(class)s_one_waiting",
+            ),
+            AbstractOutboxEntry.one_open_per("contact")[1],
+        ]
         indexes = [
             models.Index(fields=["status", "not_before", "id"], name="change_due"),
             models.Index(fields=["connection", "status", "created_at"], name="change_connection"),

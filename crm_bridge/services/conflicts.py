@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from backoffice import audit
 from backoffice.sync.push import Status
+from crm_bridge.merging import merge
 from crm_bridge.models import Conflict, Contact, ContactChange
 from crm_bridge.records import Operation
 from crm_bridge.services import contacts, outbox
 from crm_bridge.services.contacts import WHOLE, Invalid
+from crm_bridge.services.merges import final_survivor
 from crm_bridge.services.rows import write_values
 
 OURS, THEIRS = Conflict.Choice.OURS, Conflict.Choice.THEIRS
@@ -106,6 +108,10 @@ def _settle_whole(row: Contact, conflict: Conflict, choice: str, by: Any) -> Con
             return change
         outbox.finish(change, Status.CANCELLED, _("The deletion was dropped by %s.") % by)
         return outbox.revive_edit(row, change.new, by=by)
+    if change.operation == Operation.MERGE:
+        return _settle_merge(row, change, conflict, choice, by)
+    if choice == OURS and row.state == Contact.State.MERGED:
+        return _move_to_survivor(row, change, by)
     outbox.finish(change, Status.CANCELLED, _("Settled by %s.") % by)
     if choice == THEIRS:
         outbox.show_agreed(row, change.new)
@@ -115,3 +121,30 @@ def _settle_whole(row: Contact, conflict: Conflict, choice: str, by: Any) -> Con
     again = contacts.recreate(contact=row, by=by)
     outbox.show_agreed(row, change.new)
     return again
+
+
+def _settle_merge(
+    row: Contact, change: ContactChange, conflict: Conflict, choice: str, by: Any
+) -> ContactChange | None:
+    """Merge all the same, about the values of now; or not at all."""
+    if choice == OURS:
+        change.base = {**change.base, **(conflict.theirs or {})}
+        change.save(update_fields=["base", "updated_at"])
+        outbox.requeue(change)
+        return change
+    outbox.finish(change, Status.CANCELLED, _("The merge was dropped by %s.") % by)
+    return outbox.revive_edit(row, change.new.get("unsent") or {}, by=by)
+
+
+def _move_to_survivor(row: Contact, change: ContactChange, by: Any) -> ContactChange | None:
+    """The edit of a contact that was merged away goes to the one that stayed, lists joined."""
+    survivor = final_survivor(row)
+    if survivor is None or survivor.state != Contact.State.LIVE:
+        raise contacts.NotWritable(_("Nobody knows yet which contact survived; name it under Merges first."))
+    values = {}
+    for field, value in change.new.items():
+        merged = merge(field, change.base.get(field), value, survivor.value(field))
+        values[field] = value if merged.conflict else merged.value
+    outbox.finish(change, Status.CANCELLED, _("Moved to %s.") % survivor)
+    outbox.show_agreed(row, change.new)
+    return contacts.edit(contact=survivor, changes=values, by=by)

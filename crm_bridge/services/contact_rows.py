@@ -20,6 +20,7 @@ from crm_bridge.models import Contact, ContactEmail, ContactPhone, Tag
 from crm_bridge.models.contact import ContactTag
 from crm_bridge.phones import digits_reversed, to_e164
 from crm_bridge.records import ContactRecord, canonical_value
+from crm_bridge.services.field_values import write_many
 
 CONTACT = Contact._meta.db_table
 PHONE = ContactPhone._meta.db_table
@@ -154,7 +155,11 @@ class ContactRows:
             for table in (PHONE, EMAIL, CONTACT_TAG):
                 bulk.delete(table, "contact_id", ids.values())
         known = {(family, remote_id): pk for family, remote_id, pk in stored}
-        self._write_children([(known[_identity(each)], each) for each in prepared])
+        rows = [(known[_identity(each)], each) for each in prepared]
+        self._write_children(rows)
+        custom = [(pk, each.record.custom_fields) for pk, each in rows if each.record.custom_fields]
+        if custom or ids:
+            write_many(bulk, self._connection_id, custom, ids.values())
 
     def _write_children(self, rows: Sequence[tuple[int, Prepared]]) -> None:
         bulk = self._bulk

@@ -1,13 +1,11 @@
-"""The only doors through which staff change contacts: create, edit, delete.
+"""The only doors through which staff change contacts: create, edit, delete, merge, relate.
 
 Each is one transaction: contact row, agreed values, audit row, outbox row. Nobody
 waits for a remote system here; workers are rung after commit.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -16,13 +14,17 @@ from django.utils.translation import gettext as _
 
 from backoffice import audit
 from backoffice.models import AuditEntry
-from backoffice.sync.push import IN_FLIGHT, Status
+from backoffice.sync.push import Status
+from crm_bridge import choices
 from crm_bridge.merging import identical
-from crm_bridge.models import Conflict, Connection, Contact, ContactChange
+from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import EDITABLE_FIELDS, Kind, Operation
 from crm_bridge.services import outbox
+from crm_bridge.services.joining import merge, relate
+from crm_bridge.services.outbox import check_live
+from crm_bridge.services.refusals import NotWritable, SomebodysEdit, VersionClash
 from crm_bridge.services.rows import write_values
-from crm_bridge.validation import Invalid, clean
+from crm_bridge.validation import CustomRules, Invalid, clean
 
 __all__ = [
     "Invalid",
@@ -33,7 +35,9 @@ __all__ = [
     "create_many",
     "delete",
     "edit",
+    "merge",
     "recreate",
+    "relate",
 ]
 
 CHUNK = 200
@@ -43,27 +47,10 @@ NONCES = uuid.UUID("0d3c5f5e-6f0b-4f7b-9d5f-0a3a3b7f4a11")
 """Namespace of request ids made from a form's nonce."""
 
 
-class NotWritable(Exception):
-    """This contact or connection takes no such change now; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class SomebodysEdit:
-    """What somebody saved after the form was opened."""
-
-    who: str
-    when: datetime
-    fields: Mapping[str, Sequence[Any]]
-    """Field → [before, after]."""
-
-
-class VersionClash(Exception):
-    """The contact was saved by somebody since the form was opened; nothing was written."""
-
-    def __init__(self, contact: Contact, edits: Sequence[SomebodysEdit]) -> None:
-        self.contact, self.edits = contact, edits
-        who = ", ".join(dict.fromkeys(edit.who for edit in edits)) or _("somebody")
-        super().__init__(_("%s changed this contact after you opened it.") % who)
+def rules_of(connection: Connection, before: Mapping[str, Any] | None = None) -> CustomRules:
+    """The custom fields as the CRM defines them (none where it does not tell), to check values with."""
+    fields = choices.present_fields(connection.pk)
+    return CustomRules([field.definition for field in fields], before)
 
 
 def create(
@@ -73,7 +60,7 @@ def create(
 
     Raises ``Invalid`` (``errors`` by field) and ``NotWritable``.
     """
-    cleaned = _clean_new(connection, kind, values)
+    cleaned = _clean_new(connection, kind, values, rules_of(connection))
     request_id = uuid.uuid4() if nonce is None else uuid.uuid5(NONCES, f"{by.pk if by else ''} {nonce}")
     try:
         with transaction.atomic():
@@ -95,9 +82,10 @@ def create_many(
     """
     checked: list[tuple[Kind, dict[str, Any]]] = []
     errors: dict[str, str] = {}
+    rules = rules_of(connection)
     for number, (kind, values) in enumerate(rows, start=1):
         try:
-            cleaned = _clean_new(connection, kind, values)
+            cleaned = _clean_new(connection, kind, values, rules)
             checked.append((Kind(kind), cleaned))
         except Invalid as wrong:
             errors |= {f"row {number} {field}": message for field, message in wrong.errors.items()}
@@ -119,6 +107,10 @@ def recreate(*, contact: Contact, by: Any) -> Contact:
         raise NotWritable(_("Only a contact that is gone can be created again."))
     creatable = contact.connection.capabilities.creatable
     values = {field: value for field, value in contact.values().items() if field in creatable and value}
+    fixed = {f.key for f in choices.present_fields(contact.connection_id) if not f.editable}
+    held = {key: value for key, value in contact.custom_fields.items() if key not in fixed}
+    if "custom_fields" in values:
+        values["custom_fields"] = held
     again = create(connection=contact.connection, kind=contact.kind, values=values, by=by)
     audit.record("contact.recreate", contact, by=by, summary=str(again), new_contact=again.pk)
     return again
@@ -140,14 +132,19 @@ def edit(
     ``VersionClash``, ``NotWritable``.
     """
     connection = contact.connection
-    cleaned = clean(changes, allowed=connection.capabilities.writable, label=connection.vendor_label)
+    cleaned = clean(
+        changes,
+        allowed=connection.capabilities.writable,
+        label=connection.vendor_label,
+        custom=rules_of(connection, {**contact.custom_fields, **((seen or {}).get("custom_fields") or {})}),
+    )
     with transaction.atomic():
         row = outbox.lock(contact)
         old = {field: row.value(field) for field in cleaned}
         new = {field: value for field, value in cleaned.items() if not identical(field, old[field], value)}
         if not new:
             return _on_its_way(row, cleaned)
-        _check_live(row)
+        check_live(row)
         if version is not None and version != row.version:
             raise VersionClash(row, _edits_since(row, version))
         change = _edit(row, {field: old[field] for field in new}, new, by=by, seen=seen or {})
@@ -161,30 +158,24 @@ def delete(*, contact: Contact, by: Any) -> ContactChange:
     One that was never sent goes to Trash at once. Raises ``NotWritable``.
     """
     if not contact.connection.capabilities.can_delete:
-        raise NotWritable(_("%s does not let us delete contacts.") % contact.connection.vendor_label)
+        words = _("%s does not let us delete contacts.") % contact.connection.vendor_label
+        raise NotWritable(contact.connection.capabilities.why_not.get("can_delete") or words)
     with transaction.atomic():
         row = outbox.lock(contact)
         changes = outbox.open_changes(row)
         asked = next((change for change in changes if change.operation == Operation.DELETE), None)
         if asked is not None:
             return asked
-        _check_live(row)
+        check_live(row)
         create_ = next((change for change in changes if change.operation == Operation.CREATE), None)
         never_sent = create_ is not None and create_.status in (Status.WAITING, Status.REJECTED)
-        unsent: dict[str, Any] = {}
-        agreed = {**row.values(), **(row.base or {})}
-        for change in changes:
-            if change.status in IN_FLIGHT or change.status == Status.HELD:
-                agreed |= {field: value for field, value in change.new.items() if field in agreed}
-                continue
-            if change.operation == Operation.EDIT:
-                unsent |= change.new
-            _close_conflicts(change, by)
-            outbox.finish(change, Status.CANCELLED, _("The contact is being deleted."))
+        agreed = outbox.agreed_values(row)
+        unsent = outbox.set_aside(row, by, _("The contact is being deleted."))
         audit.record("contact.delete", row, by=by, summary=str(row), version=row.version + 1)
         if never_sent and create_ is not None:
             outbox.bury(row)
             write_values(row, {}, version=row.version + 1, base=None)
+            create_.refresh_from_db()
             deletion = create_
         else:
             write_values(row, {}, version=row.version + 1, touched_at=timezone.now())
@@ -194,14 +185,17 @@ def delete(*, contact: Contact, by: Any) -> ContactChange:
     return deletion
 
 
-def _clean_new(connection: Connection, kind: Kind | str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _clean_new(
+    connection: Connection, kind: Kind | str, values: Mapping[str, Any], rules: CustomRules
+) -> dict[str, Any]:
     capabilities = connection.capabilities
     if not capabilities.can_create:
-        raise NotWritable(_("%s does not let us create contacts.") % connection.vendor_label)
+        words = _("%s does not let us create contacts.") % connection.vendor_label
+        raise NotWritable(capabilities.why_not.get("can_create") or words)
     if kind not in capabilities.kinds:
         raise Invalid({"kind": _("%s has no such kind of contact.") % connection.vendor_label})
     named = {"name": "", **values}
-    return clean(named, allowed=capabilities.creatable, label=connection.vendor_label)
+    return clean(named, allowed=capabilities.creatable, label=connection.vendor_label, custom=rules)
 
 
 def _create(connection: Connection, kind: Kind, cleaned: Mapping[str, Any], by: Any, **entry: Any) -> Contact:
@@ -260,23 +254,10 @@ def _join_conflicts(
     return queued, change
 
 
-def _close_conflicts(change: ContactChange, by: Any) -> None:
-    Conflict.objects.filter(change=change, resolved_at=None).update(
-        resolved_at=timezone.now(), resolved_by=by
-    )
-
-
 def _on_its_way(row: Contact, fields: Mapping[str, Any]) -> ContactChange | None:
     """The open change that already carries these fields: the same form sent twice."""
     carrying = [change for change in outbox.open_changes(row) if change.new.keys() & fields.keys()]
     return carrying[-1] if carrying else None
-
-
-def _check_live(row: Contact) -> None:
-    if row.state != Contact.State.LIVE:
-        raise NotWritable(_("This contact is %s; it cannot be changed.") % row.get_state_display())
-    if row.changes.filter(status__in=ContactChange.OPEN, operation=Operation.DELETE).exists():
-        raise NotWritable(_("This contact is being deleted. Drop the deletion first."))
 
 
 def _edits_since(row: Contact, version: int) -> list[SomebodysEdit]:

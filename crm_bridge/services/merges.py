@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from backoffice import audit
 from backoffice.remote.walk import Unreadable
@@ -22,7 +23,8 @@ from crm_bridge.phones import to_e164
 from crm_bridge.records import Identity, MergeRecord, canonical_value
 from crm_bridge.services.apply import split_key
 from crm_bridge.services.contact_rows import CONTACT, by_family, check_lengths
-from crm_bridge.services.trash import gone_contact, known_contact, leave
+from crm_bridge.services.rows import write_values
+from crm_bridge.services.trash import gone_contact, known_contact, leave, park_unsent
 
 State = Contact.State
 Proof = Merge.Proof
@@ -111,6 +113,44 @@ class MergedSink:
             leave(loser, State.MERGED, since=not_after)
         prove(merge)
         return new
+
+
+def keep_ours(
+    loser: Contact,
+    survivor: Contact,
+    *,
+    by: Any,
+    snapshots: Mapping[str, Any],
+    sent_at: datetime | None,
+    unsent: Mapping[str, Any],
+) -> Merge:
+    """A merge that was made from here, into the same ledger. Both rows are locked.
+
+    What the loser was to become and was not sent (``unsent``) waits for a person as a conflict.
+    """
+    now = timezone.now()
+    former = loser.aliases.update(contact=survivor)
+    merge, _new = Merge.objects.update_or_create(
+        loser=loser,
+        defaults={
+            "survivor": survivor,
+            "proof": Proof.PROVEN,
+            "proven_by": by,
+            "reason": "merged from here",
+            "not_before": sent_at or now,
+            "not_after": now,
+            "seen_at": now,
+            "snapshot": snapshots["loser"],
+            "survivor_snapshot": snapshots["survivor"],
+            "moved": {"changes": len(unsent), "aliases": former},
+        },
+    )
+    leave(loser, State.MERGED, since=now)
+    write_values(loser, {}, survivor=survivor, base=None)
+    audit.record("contact.merged", loser, by=by, summary=f"merged into {survivor}", survivor=survivor.pk)
+    if unsent:
+        park_unsent(loser, unsent, base=snapshots["loser"], by=by, state=State.MERGED)
+    return merge
 
 
 def _hint(record: MergeRecord) -> dict[str, Any]:

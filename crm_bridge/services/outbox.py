@@ -17,14 +17,21 @@ from backoffice.sync.push import IN_FLIGHT, Outbox, Status, database_now
 from crm_bridge.merging import identical
 from crm_bridge.models import Contact, ContactChange, Tombstone
 from crm_bridge.records import Operation
+from crm_bridge.services.refusals import NotWritable
 from crm_bridge.services.rows import write_values
 
 OUTBOX: Outbox[ContactChange] = Outbox(
     model=ContactChange,
     subject="contact",
-    blocked_by=Q(status=Status.HELD) | Q(operation=Operation.CREATE, status__in=ContactChange.OPEN),
+    blocked_by=(
+        Q(status=Status.HELD)
+        | Q(operation=Operation.CREATE, status__in=ContactChange.OPEN)
+        | Q(operation=Operation.RELATE, status=Status.WAITING)
+    ),
 )
-"""A contact's changes go one by one; nothing overtakes a create that is not through."""
+"""A contact's changes go one by one; nothing overtakes a create that is not through, or a link."""
+FINAL = (Operation.DELETE, Operation.MERGE)
+"""After one of these there is nothing left to change."""
 
 
 def lock(contact: Contact) -> Contact:
@@ -35,6 +42,46 @@ def lock(contact: Contact) -> Contact:
 def open_changes(contact: Contact) -> list[ContactChange]:
     """What is not finished, oldest first."""
     return list(contact.changes.filter(status__in=ContactChange.OPEN).order_by("pk"))
+
+
+def waiting(changes: Iterable[ContactChange]) -> ContactChange | None:
+    """The one that waits and that a later change may join; links are never joined."""
+    wait = (each for each in changes if each.status == Status.WAITING and each.operation != Operation.RELATE)
+    return next(wait, None)
+
+
+def check_live(row: Contact) -> None:
+    """Raises ``NotWritable`` for a contact that is gone, or on its way to be."""
+    if row.state != Contact.State.LIVE:
+        raise NotWritable(_("This contact is %s; it cannot be changed.") % row.get_state_display())
+    last = row.changes.filter(status__in=ContactChange.OPEN, operation__in=FINAL).first()
+    if last is not None and last.operation == Operation.MERGE:
+        raise NotWritable(_("This contact is being merged into another one. Drop the merge first."))
+    if last is not None:
+        raise NotWritable(_("This contact is being deleted. Drop the deletion first."))
+
+
+def agreed_values(row: Contact) -> dict[str, Any]:
+    """What the CRM should hold once everything in flight has arrived."""
+    agreed = {**row.values(), **(row.base or {})}
+    for change in open_changes(row):
+        settled_soon = change.status in IN_FLIGHT or change.status == Status.HELD
+        if settled_soon and change.operation in (Operation.EDIT, Operation.CREATE):
+            agreed |= {field: value for field, value in change.new.items() if field in agreed}
+    return agreed
+
+
+def set_aside(row: Contact, by: Any, words: str) -> dict[str, Any]:
+    """Cancel what has not left yet, for a change that ends the contact; returns the unsent edits."""
+    unsent: dict[str, Any] = {}
+    for change in open_changes(row):
+        if change.status in IN_FLIGHT or change.status == Status.HELD:
+            continue
+        if change.operation == Operation.EDIT:
+            unsent |= change.new
+        change.conflicts.filter(resolved_at=None).update(resolved_at=timezone.now(), resolved_by=by)
+        finish(change, Status.CANCELLED, words)
+    return unsent
 
 
 def ring(change: ContactChange) -> None:
@@ -73,9 +120,8 @@ def queue_edit(
             base = {**base, **rejected.base}
             new = {**rejected.new, **new}
             finish(rejected, Status.CANCELLED, _("Corrected by a later edit."))
-    waiting = next((change for change in changes if change.status == Status.WAITING), None)
-    if waiting is not None:
-        return _absorb(waiting, base, new, by=by)
+    if (first := waiting(changes)) is not None:
+        return _absorb(first, base, new, by=by)
     if not new:
         return None
     return add(contact, Operation.EDIT, by=by, base=base, new=new)

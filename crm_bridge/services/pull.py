@@ -22,9 +22,9 @@ from backoffice.sync.quarantine import Shelf
 from crm_bridge.connectors.base import Connector, Deletions, Stream
 from crm_bridge.models import Connection, Contact, PageMark, Quarantine, Run, StreamState
 from crm_bridge.records import Identity
-from crm_bridge.services import schedule
+from crm_bridge.services import custom_fields, schedule
 from crm_bridge.services.apply import ContactSink, sight
-from crm_bridge.services.connecting import connect_to, note_trouble, note_working
+from crm_bridge.services.connecting import able, connect_to, note_trouble, note_working
 from crm_bridge.services.merges import MergedSink, prove_all
 from crm_bridge.services.trash import DeletedSink, bury_by_lookup, leave
 
@@ -79,6 +79,7 @@ def pull_connection(
 ) -> list[Run]:
     """Pull the named streams (default all) one after another; a busy one is left out."""
     schedule.ensure_streams(connection)
+    custom_fields.read_first(connection)
     runs = []
     for stream in streams or connection.capabilities.streams:
         try:
@@ -169,7 +170,7 @@ class _Job:
             shelf=shelf,
             sink=sink,
             parallel=self.connection.parallel_requests,
-            page_size=connector.capabilities.page_size,
+            page_size=able(self.connection, connector).page_size,
             version=version,
             save_place=self._save_place,
             progress=self.progress,  # type: ignore[arg-type]
@@ -346,7 +347,7 @@ class _Job:
                     continue
                 if record is not None:
                     sight(contact, record, asked_at)
-                elif connector.capabilities.deletions == Deletions.BY_LOOKUP:
+                elif able(self.connection, connector).deletions == Deletions.BY_LOOKUP:
                     bury_by_lookup(contact, asked_at)
                     self.run.trashed += 1
                 else:

@@ -19,11 +19,22 @@ from backoffice.sync.push import IN_FLIGHT, LostLease, Status, fairly
 from crm_bridge.connectors.base import Connector
 from crm_bridge.models import Connection, Contact, ContactChange
 from crm_bridge.records import Operation
-from crm_bridge.services import connecting, outbox, resolve, schedule, sending
+from crm_bridge.services import (
+    connecting,
+    custom_fields,
+    outbox,
+    probing,
+    relating,
+    resolve,
+    same_person,
+    schedule,
+    sending,
+    settling,
+)
+from crm_bridge.services.attempts import Attempt
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
 from crm_bridge.services.rows import write_values
-from crm_bridge.services.sending import Attempt
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +46,14 @@ _SEND: dict[Operation, Callable[[Attempt], Status]] = {
     Operation.CREATE: sending.send_create,
     Operation.EDIT: sending.send_edit,
     Operation.DELETE: sending.send_delete,
+    Operation.MERGE: relating.send_merge,
+    Operation.RELATE: relating.send_relate,
 }
+_RESOLVE: dict[Operation, Callable[[Attempt], Status]] = {
+    Operation.CREATE: resolve.resolve_create,
+    Operation.MERGE: relating.resolve_merge,
+}
+"""What is done instead where an earlier attempt may have been applied and must not be repeated."""
 
 
 @dataclass(slots=True)
@@ -118,6 +136,12 @@ def sweep() -> dict[str, int]:
     streams = schedule.due_streams(timezone.now())
     for connection_id, stream, mode in streams:
         bell.ring("crm_bridge.tasks.pull_stream", connection_id, stream, mode, None, on="pull")
+    for connection_id in custom_fields.due(timezone.now()):
+        bell.ring(custom_fields.TASK, connection_id, on="pull")
+    for pk in probing.waiting():
+        bell.ring(probing.TASK, pk, on="pull")
+    if same_person.due(timezone.now()):
+        bell.ring(same_person.TASK, on="pull")
     return {"released": sum(released.values()), "rung": len(due), "pulls": len(streams)}
 
 
@@ -135,11 +159,10 @@ def retry(*, change: ContactChange, by: Any) -> ContactChange:
             ContactChange.objects.filter(pk=row.pk, status=Status.WAITING).update(not_before=timezone.now())
             outbox.ring(row)
             return row
-        waiting = [each for each in outbox.open_changes(contact) if each.status == Status.WAITING]
-        if not waiting:
+        behind = outbox.waiting(outbox.open_changes(contact))
+        if behind is None or row.operation == Operation.RELATE:
             outbox.requeue(row)
             return row
-        behind = waiting[0]
         if behind.operation == Operation.DELETE:
             raise NotWritable(_("This contact is being deleted. Drop the deletion first."))
         if row.operation == Operation.CREATE:
@@ -174,7 +197,9 @@ def drop(*, change: ContactChange, by: Any) -> ContactChange:
             _abandon_create(contact)
         elif row.operation == Operation.DELETE:
             outbox.revive_edit(contact, row.new, by=by)
-        else:
+        elif row.operation == Operation.MERGE:
+            outbox.revive_edit(contact, row.new.get("unsent") or {}, by=by)
+        elif row.operation == Operation.EDIT:
             outbox.hand_over(row, row.new)
             outbox.show_agreed(contact, row.new)
         contact.version += 1
@@ -242,20 +267,20 @@ def _attempt(entry: ContactChange, connector: Connector) -> list[Status]:
     attempt = Attempt(entry, connector)
     operation = Operation(entry.operation)
     send = _SEND[operation]
-    if operation is Operation.CREATE and entry.sent_at is not None:
-        send = resolve.resolve_create
+    if entry.sent_at is not None:
+        send = _RESOLVE.get(operation, send)
     try:
         return [send(attempt)]
     except Exception as error:  # the outcome table knows every one of them, our own faults included
         try:
-            return [sending.settle_failed(attempt, error)]
+            return [settling.settle_failed(attempt, error)]
         except LostLease:
             return [Status.SENDING]
 
 
 def _bulk_group(entry: ContactChange, connector: Connector) -> list[ContactChange]:
     """First attempts of the same import and kind, claimed to travel together."""
-    most = connector.capabilities.bulk_create
+    most = connecting.able(entry.connection, connector).bulk_create
     if entry.operation != Operation.CREATE or entry.batch is None or entry.attempts != 1 or most < 2:
         return [entry]
     alike = OUTBOX.due().filter(
@@ -281,7 +306,7 @@ def _connected(
     try:
         connector = connecting.connect_to(entry.connection)
     except RemoteError as error:
-        sending.settle_failed(Attempt(entry, None), error)  # type: ignore[arg-type]
+        settling.settle_failed(Attempt(entry, None), error)  # type: ignore[arg-type]
         yield None
         return
     if keep is not None:

@@ -7,7 +7,7 @@ works, prove that the create did not arrive. Everything unclear goes to a person
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from backoffice import audit
 from backoffice.remote.errors import OutcomeUnknown, Rejected
 from backoffice.sync.push import Status, settle_seconds
+from crm_bridge.connectors.base import ReadsCodes
 from crm_bridge.models import Contact, ContactChange
 from crm_bridge.records import Change, ContactRecord, Identity, Kind, Operation, canonical
-from crm_bridge.services import outbox, sending
+from crm_bridge.services import outbox, settling
+from crm_bridge.services.attempts import Attempt, certainly_there
 from crm_bridge.services.contacts import NotWritable
 from crm_bridge.services.outbox import OUTBOX
-from crm_bridge.services.sending import Attempt
 from crm_bridge.services.stored import resembles
 
 ROUNDS = 2
@@ -34,21 +35,31 @@ PUT_PROVES = "fails"
 def resolve_create(attempt: Attempt) -> Status:
     """One round for a claimed create that may have been applied."""
     entry = attempt.entry
+    if attempt.able.code_readable:
+        return _resolve_by_code(attempt)
     found = _look(attempt)
     fits = [record for record in found if resembles(entry.new, canonical(record))]
     if len(fits) == 1:
-        return sending.settle_created(attempt, fits[0].identity, record=fits[0])
+        return settling.settle_created(attempt, fits[0].identity, record=fits[0])
     if found:
         words = _("%d contacts there could be this one; choose.") % len(found)
         return _hand_to_person(entry, found, words)
     by_code = _prove_by_code(attempt)
     if isinstance(by_code, Identity):
-        return sending.settle_created(attempt, by_code)
+        return settling.settle_created(attempt, by_code)
     if by_code is None and not _searchable(entry):
         return _hand_to_person(entry, [], _("It has no phone and no e-mail to look it up by; please check."))
     if _searchable(entry) and not _control_works(attempt):
         return _try_later(entry)
     return _count_round(entry)
+
+
+def _resolve_by_code(attempt: Attempt) -> Status:
+    """Our own code is what the CRM finds it by: it is there, or certainly not."""
+    record = cast(ReadsCodes, attempt.connector).get_by_code(attempt.entry.contact.code or "")
+    if record is None:
+        return _count_round(attempt.entry)
+    return settling.settle_created(attempt, record.identity, record=record)
 
 
 def link(*, change: ContactChange, remote_id: str, by: Any) -> ContactChange:
@@ -61,7 +72,7 @@ def link(*, change: ContactChange, remote_id: str, by: Any) -> ContactChange:
         if chosen is None:
             raise NotWritable(_("%s is not one of the contacts that were found.") % remote_id)
         identity = Identity(chosen["family"], remote_id)
-        clash = sending.take_in_twin(contact, identity)
+        clash = settling.take_in_twin(contact, identity)
         if clash:
             raise NotWritable(clash)
         contact.family, contact.remote_id = identity.family, identity.remote_id
@@ -129,14 +140,14 @@ def _was_here(entry: ContactChange, record: ContactRecord) -> bool:
 def _prove_by_code(attempt: Attempt) -> Identity | bool | None:
     """Where an edit by an unknown code fails visibly: its identity, False for "not there", None: no proof."""
     connector, entry = attempt.connector, attempt.entry
-    if not connector.capabilities.own_key or entry.connection.measured.get("put_unknown_code") != PUT_PROVES:
+    if not attempt.able.own_key or entry.connection.measured.get("put_unknown_code") != PUT_PROVES:
         return None
     change = Change(
         operation=Operation.EDIT,
         kind=Kind(entry.contact.kind),
         identity=None,
         code=entry.contact.code or "",
-        values={name: value for name, value in entry.new.items() if name in connector.capabilities.writable},
+        values={name: value for name, value in entry.new.items() if name in attempt.able.writable},
         request_id=str(entry.request_id),
     )
     OUTBOX.mark_sent(entry)
@@ -152,7 +163,7 @@ def _prove_by_code(attempt: Attempt) -> Identity | bool | None:
 
 def _control_works(attempt: Attempt) -> bool:
     """A contact that is certainly there is found by the same search."""
-    for known in sending.certainly_there(attempt.entry, phones__position=0):
+    for known in certainly_there(attempt.entry, phones__position=0):
         identity = Identity(known.family, known.remote_id or "")
         found = attempt.connector.find(phone=known.phones.all()[0].value)
         if any(record.identity == identity for record in found):
@@ -176,7 +187,7 @@ def _count_round(entry: ContactChange) -> Status:
     """Nothing found: refused for sure after one round, safe to send again after two."""
     refusal = entry.resolve.get("rejected")
     if refusal:
-        return sending.settle_stopped(entry, Status.REJECTED, refusal)
+        return settling.settle_stopped(entry, Status.REJECTED, refusal)
     rounds = [*entry.resolve.get("rounds", []), timezone.now().isoformat(timespec="seconds")]
     if len(rounds) >= ROUNDS:
         OUTBOX.settle(

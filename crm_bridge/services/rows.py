@@ -13,6 +13,7 @@ from django.conf import settings
 from crm_bridge.folding import fold, search_text
 from crm_bridge.models import Contact, ContactEmail, ContactPhone, Tag
 from crm_bridge.phones import digits_reversed, to_e164
+from crm_bridge.services.field_values import write_one
 
 _LISTS = ("phones", "emails", "tags")
 
@@ -31,7 +32,8 @@ def write_values(contact: Contact, values: Mapping[str, Any], **columns: Any) ->
             changed[name] = value
     for name, value in changed.items():
         setattr(contact, name, value)
-    if contact.pk is None:
+    fresh = contact.pk is None
+    if fresh:
         contact.save()
         changed = {}
     if "phones" in values:
@@ -49,6 +51,8 @@ def write_values(contact: Contact, values: Mapping[str, Any], **columns: Any) ->
             contact.emails.values_list("value", flat=True),
         )
         changed["search_text"] = contact.search_text
+    if "custom_fields" in values and (contact.custom_fields or not fresh):
+        write_one(contact)
     vars(contact).pop("_prefetched_objects_cache", None)  # lists read before are not true any more
     if changed:
         contact.save(update_fields=list(changed))

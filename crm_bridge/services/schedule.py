@@ -10,7 +10,8 @@ from crm_bridge.models import Connection, Run, StreamState
 
 UNSETTLED_AGAIN = timedelta(hours=1)
 DEFAULTS: dict[Stream, dict[str, Any]] = {
-    Stream.CONTACTS: {"every": 120, "complete_at": time(2, 30)},
+    # how often contacts are pulled is the vendor's to say (``Capabilities.contacts_every``)
+    Stream.CONTACTS: {"complete_at": time(2, 30)},
     Stream.DELETED: {"every": 600},
     Stream.MERGED: {"every": 600},
 }
@@ -25,7 +26,9 @@ def state_of(connection: Connection, stream: Stream) -> StreamState:
     """The row of one stream. Raises ``ValueError`` for one that the CRM does not have."""
     if stream not in connection.capabilities.streams:
         raise ValueError(f"{connection.vendor_label} has no stream {stream.value!r}")
-    defaults = DEFAULTS[stream]
+    defaults = dict(DEFAULTS[stream])
+    if stream is Stream.CONTACTS:
+        defaults["every"] = connection.capabilities.contacts_every
     return StreamState.objects.get_or_create(connection=connection, stream=stream, defaults=defaults)[0]
 
 

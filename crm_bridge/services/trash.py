@@ -129,6 +129,11 @@ def park_changes(contact: Contact, state: str) -> None:
     A change that is being sent keeps its worker, which learns the same from the CRM; a
     delete of ours has got what it wanted.
     """
+    links = contact.changes.filter(status=ContactChange.Status.WAITING, operation=Operation.RELATE)
+    links.update(
+        status=ContactChange.Status.REJECTED, words=f"The contact is {state} in the CRM.",
+        updated_at=timezone.now(),
+    )  # fmt: skip
     edits = contact.changes.filter(status__in=_STOPPABLE, operation=Operation.EDIT).order_by("id")
     changes = list(edits)
     if not changes:
@@ -150,6 +155,29 @@ def park_changes(contact: Contact, state: str) -> None:
         resolved_at=None,
         defaults={"change": first, "base": first.base, "ours": first.new, "theirs": {"state": str(state)}},
     )
+
+
+def park_unsent(
+    contact: Contact, new: Mapping[str, Any], *, base: Mapping[str, Any], by: Any, state: str
+) -> ContactChange:
+    """An edit that was set aside for a change that has ended the contact: a person decides about it."""
+    change = ContactChange.objects.create(
+        connection_id=contact.connection_id,
+        contact=contact,
+        operation=Operation.EDIT.value,
+        status=ContactChange.Status.CONFLICT,
+        author=by,
+        base={field: base.get(field) for field in new},
+        new=dict(new),
+        words=f"The contact is {state} in the CRM.",
+    )
+    Conflict.objects.update_or_create(
+        contact=contact,
+        field="*",
+        resolved_at=None,
+        defaults={"change": change, "base": change.base, "ours": change.new, "theirs": {"state": str(state)}},
+    )
+    return change
 
 
 def known_contact(connection: Connection, record: ContactRecord) -> Contact | None:

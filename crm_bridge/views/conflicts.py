@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backoffice.pages import ListPage, Page
-from backoffice.templatetags.backoffice import plain
-from crm_bridge.labels import WHOLE_RECORD, changed_fields, field_label
+from crm_bridge.labels import WHOLE_RECORD, changed_fields, field_label, shown_pair, shown_value
 from crm_bridge.models import Conflict
 from crm_bridge.services import conflicts
 from crm_bridge.services.access import open_conflicts_for
@@ -73,14 +72,15 @@ class ConflictPage(Page):
             contact=contact,
             change=rows[0].change,
             edited=changed_fields(rows[0].change),
+            newer=_newer(rows[0]) if rows[0].change.operation == "merge" else [],
             whole=next((row for row in rows if row.field == WHOLE_RECORD), None),
             fields=[
                 {
                     "name": row.field,
                     "label": field_label(row.field),
-                    "base": plain(row.base),
-                    "ours": plain(row.ours),
-                    "theirs": plain(row.theirs),
+                    "base": shown_value(contact.connection_id, row.field, row.base),
+                    "ours": shown_value(contact.connection_id, row.field, row.ours),
+                    "theirs": shown_value(contact.connection_id, row.field, row.theirs),
                     "author": row.change.author,
                     "saved": row.change.created_at,
                     "theirs_at": row.theirs_at,
@@ -91,6 +91,19 @@ class ConflictPage(Page):
             may_settle=may("crm_bridge.resolve_conflict"),
             **kwargs,
         )
+
+
+def _newer(conflict: Conflict) -> list[dict[str, str]]:
+    """What a merge was decided about, beside what the CRM holds now, where they differ."""
+    lines = []
+    sides = {"loser": _("the one that goes"), "survivor": _("the one that stays")}
+    for side, name in sides.items():
+        seen, now = (conflict.base or {}).get(side, {}), (conflict.theirs or {}).get(side, {})
+        for field in now:
+            old, new = shown_pair(conflict.contact.connection_id, field, seen.get(field), now[field])
+            if field in seen and old != new:
+                lines.append({"label": f"{field_label(field)} ({name})", "old": old, "new": new})
+    return lines
 
 
 class Settle(CrmAction):

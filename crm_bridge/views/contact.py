@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
@@ -13,20 +13,22 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import Page
 from backoffice.templatetags.backoffice import plain
-from crm_bridge import parts
-from crm_bridge.labels import field_label, further_label
-from crm_bridge.models import Contact, ContactChange, ContactPhone
+from crm_bridge import choices, parts
+from crm_bridge.custom_values import is_empty, labelled
+from crm_bridge.labels import change_words, further_label
+from crm_bridge.models import Contact, ContactChange
 from crm_bridge.phones import display
-from crm_bridge.services import push
+from crm_bridge.services import panels, push
 from crm_bridge.services.access import open_conflicts_for
+from crm_bridge.services.joining import why_not_merge
+from crm_bridge.services.same_person import shared_with
 from crm_bridge.tables.contacts import open_change_status, state_words
-from crm_bridge.timeline import timeline
+from crm_bridge.timeline import panel_events, timeline
 from crm_bridge.validation import EMAIL
 
 RAW = "crm_bridge.export_contact"
 """Whoever may carry contacts out of the house may also read them as the CRM sent them."""
 TIMELINE_PAGE = 30
-SAME_PHONE = 10
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 
@@ -85,6 +87,10 @@ class ContactPage(OfContact):
             notices=parts.notices(contact, self.request),
             buttons=parts.buttons(contact, self.request),
             part=further[tab].show(contact, self.request) if tab in further else None,
+            why_not_delete=why_not_delete(contact),
+            can_merge=user.has_perm("crm_bridge.merge_contact"),  # type: ignore[union-attr]
+            why_not_merge=why_not_merge(contact.connection),
+            shared=shared_with(contact) if live else None,
             **receipt_context(contact),
             **({} if tab in further else self._tab(tab)),
             **kwargs,
@@ -92,22 +98,40 @@ class ContactPage(OfContact):
 
     def _tab(self, tab: str) -> dict[str, Any]:
         if tab == "timeline":
-            number = self.request.GET.get("page", "1")
-            page = min(max(int(number), 1), 50) if number.isdecimal() and len(number) < 6 else 1
-            limit = page * TIMELINE_PAGE + 1
-            events = timeline(self.contact, limit=limit, more=parts.events(self.contact, self.request, limit))
-            shown = events[(page - 1) * TIMELINE_PAGE : page * TIMELINE_PAGE]
-            return {"events": shown, "page": page, "more": len(events) > page * TIMELINE_PAGE}
+            return timeline_context(self.contact, self.request, remote=bool(self.request.GET.get("remote")))
         if tab == "remote":
             return {"raw": pretty(self.contact.raw)}
         return {
-            "same_phone": same_phone(self.contact),
+            "panels": [spec for spec in self.contact.connection.capabilities.panels if not spec.timeline],
+            "custom": custom_shown(self.contact),
             "addresses": addresses_shown(self.contact),
             "social": social_shown(self.contact),
             "ads": ads_shown(self.contact),
             "further": [(further_label(name), value) for name, value in (self.contact.extra or {}).items()],
             "aliases": self.contact.aliases.all(),
         }
+
+
+def timeline_context(contact: Contact, request: HttpRequest, *, remote: bool) -> dict[str, Any]:
+    """One page of the timeline; with ``remote`` the CRM's own histories are sorted in."""
+    number = request.GET.get("page", "1")
+    page = min(max(int(number), 1), 50) if number.isdecimal() and len(number) < 6 else 1
+    limit = page * TIMELINE_PAGE + 1
+    events = timeline(contact, limit=limit, more=parts.events(contact, request, limit))
+    specs = [spec for spec in contact.connection.capabilities.panels if spec.timeline]
+    readings = panels.read_pages(contact, specs, page) if remote else []
+    if remote:
+        events = sorted([*events, *panel_events(readings)], key=lambda event: event.at, reverse=True)
+    further = any(reading.panel is not None and reading.panel.next_page for reading in readings)
+    return {
+        "events": events[(page - 1) * TIMELINE_PAGE : page * TIMELINE_PAGE],
+        "page": page,
+        "more": len(events) > page * TIMELINE_PAGE or further,
+        "remote": remote,
+        "histories": [str(spec.label) for spec in specs],
+        "problems": [reading for reading in readings if reading.problem],
+        "read_at": min((reading.read_at for reading in readings), default=None),
+    }
 
 
 class Receipt(OfContact):
@@ -132,7 +156,7 @@ def receipt_context(contact: Any) -> dict[str, Any]:
     receipt = push.receipt(contact)
     return {
         "receipt": receipt,
-        "receipt_fields": ", ".join(field_label(name) for name in receipt.change.new) if receipt else "",
+        "receipt_fields": change_words(receipt.change) if receipt else "",
         "busy": receipt is not None and str(receipt.state) in ContactChange.MOVING,
         "state": state_words(contact.state, contact.change),
     }
@@ -143,8 +167,18 @@ def why_not_edit(contact: Contact) -> str:
     if contact.state != Contact.State.LIVE:
         return _g("Only a live contact can be edited.")
     if not contact.connection.capabilities.writable:
-        return _g("%s takes no edits.") % contact.connection.vendor_label
+        words = _g("%s takes no edits.") % contact.connection.vendor_label
+        return contact.connection.capabilities.why_not.get("writable") or words
     return ""
+
+
+def why_not_delete(contact: Contact) -> str:
+    """Why the Delete button is off; "" when it is not."""
+    able = contact.connection.capabilities
+    if able.can_delete:
+        return ""
+    words = _g("%s does not let us delete contacts.") % contact.connection.vendor_label
+    return able.why_not.get("can_delete") or words
 
 
 def phones_shown(contact: Contact) -> list[dict[str, str]]:
@@ -162,6 +196,21 @@ def addresses_shown(contact: Contact) -> list[dict[str, str]]:
             parts = [str(address[slot]) for slot in slots if address.get(slot)]
             shown.append({"text": ", ".join(parts), "type": str(address.get("type") or "")})
     return [item for item in shown if item["text"]]
+
+
+def custom_shown(contact: Contact) -> list[dict[str, Any]]:
+    """Custom fields by label, in the CRM's order; a link only where it leads to the web."""
+    definitions = choices.definitions_of(contact.connection_id)
+    shown = labelled(contact.custom_fields or {}, definitions)
+    return [
+        {
+            "label": label,
+            "value": value,
+            "url": value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else "",
+        }
+        for label, value in shown.items()
+        if not is_empty(value)
+    ]
 
 
 def social_shown(contact: Contact) -> list[dict[str, str]]:
@@ -193,16 +242,6 @@ def _moment(value: Any) -> Any:
         return (parse_datetime(value) if isinstance(value, str) else None) or value
     except ValueError:
         return value
-
-
-def same_phone(contact: Contact) -> list[ContactPhone]:
-    numbers = [row.e164 for row in contact.phones.all() if row.e164]
-    if not numbers:
-        return []
-    rows = ContactPhone.objects.filter(e164__in=numbers).exclude(contact=contact)
-    rows = rows.filter(contact__state=Contact.State.LIVE).select_related("contact")
-    rows = rows.only("e164", "value", "contact__name", "contact__kind", "contact__connection_id")
-    return list(rows.order_by("contact_id")[:SAME_PHONE])
 
 
 def pretty(raw: str) -> str:

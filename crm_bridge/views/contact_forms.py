@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import Page
-from backoffice.templatetags.backoffice import plain
+from crm_bridge import choices
 from crm_bridge.forms.contacts import ContactForm, opened
-from crm_bridge.labels import field_label
+from crm_bridge.labels import field_label, shown_pair, shown_value
 from crm_bridge.models import Connection, Contact
 from crm_bridge.records import EDITABLE_FIELDS
 from crm_bridge.services import contacts as service
@@ -23,6 +23,16 @@ from crm_bridge.views.contact import OfContact, phones_shown, why_not_edit
 
 def contact_page(pk: int) -> str:
     return reverse("admin:crm_bridge_contact_change", args=[pk])
+
+
+def account_of(connection: Connection, writable: frozenset[str]) -> dict[str, Any]:
+    """What a form has to know of the account: which fields it takes, and its own ones."""
+    return {
+        "writable": writable,
+        "crm": connection.name,
+        "custom": choices.present_fields(connection.pk),
+        "why_not": connection.capabilities.why_not,
+    }
 
 
 class Edit(OfContact):
@@ -36,17 +46,12 @@ class Edit(OfContact):
         if why := why_not_edit(self.contact):
             messages.error(request, why)
             return HttpResponseRedirect(contact_page(self.contact.pk))
-        form = ContactForm(
-            writable=self._writable, crm=self.contact.connection.name, seen=self.contact.values()
-        )
-        return self._show(form)
+        return self._show(ContactForm(**self._account, seen=self.contact.values()))
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         contact = self.contact
         seen = opened(request.POST.get("seen", ""), contact.values())
-        form = ContactForm.posted(
-            request.POST, writable=self._writable, crm=contact.connection.name, seen=seen
-        )
+        form = ContactForm.posted(request.POST, **self._account, seen=seen)
         version = request.POST.get("version", "")
         try:
             service.edit(
@@ -66,8 +71,9 @@ class Edit(OfContact):
         return HttpResponseRedirect(contact_page(contact.pk))
 
     @property
-    def _writable(self) -> frozenset[str]:
-        return self.contact.connection.capabilities.writable  # type: ignore[no-any-return]
+    def _account(self) -> dict[str, Any]:
+        connection = self.contact.connection
+        return account_of(connection, connection.capabilities.writable)
 
     def _show(
         self, form: ContactForm, *, version: str = "", clash: service.VersionClash | None = None
@@ -91,19 +97,19 @@ class Edit(OfContact):
 
 def _both_sides(form: ContactForm, clash: service.VersionClash) -> list[dict[str, Any]]:
     """What others saved meanwhile, field by field, and what was typed here of it."""
-    typed = form.changes()
-    return [
-        {
-            "label": field_label(name),
-            "old": plain(pair[0]),
-            "new": plain(pair[1]),
-            "mine": plain(typed[name]) if name in typed else "",
-            "who": edit.who,
-            "when": edit.when,
-        }
-        for edit in clash.edits
-        for name, pair in edit.fields.items()
-    ]
+    typed, account = form.changes(), clash.contact.connection_id
+    lines = []
+    for edit in clash.edits:
+        for name, pair in edit.fields.items():
+            old, new = shown_pair(account, name, *pair)
+            mine = shown_value(account, name, typed[name]) if name in typed else ""
+            lines.append(
+                {
+                    "label": field_label(name), "old": old, "new": new, "mine": mine,
+                    "who": edit.who, "when": edit.when,
+                }
+            )  # fmt: skip
+    return lines
 
 
 class Create(Page):
@@ -121,9 +127,8 @@ class Create(Page):
         if connection is None:
             messages.error(request, _g("Choose a CRM that takes new contacts."))
             return HttpResponseRedirect(request.path)
-        form = ContactForm.posted(
-            request.POST, writable=connection.capabilities.creatable, crm=connection.name, seen=_EMPTY
-        )
+        account = account_of(connection, connection.capabilities.creatable)
+        form = ContactForm.posted(request.POST, **account, seen=_EMPTY)
         try:
             contact = service.create(
                 connection=connection, kind=kind, values=form.changes(), by=request.user, nonce=nonce
@@ -154,7 +159,7 @@ class Create(Page):
         connection, _kind = self._chosen(self.request.GET)
         if connection is None:
             return None
-        return ContactForm(writable=connection.capabilities.creatable, crm=connection.name, seen=_EMPTY)
+        return ContactForm(**account_of(connection, connection.capabilities.creatable), seen=_EMPTY)
 
     def _show(self, form: ContactForm | None, *, asked: QueryDict, nonce: str) -> HttpResponse:
         connection, kind = self._chosen(asked)

@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backoffice.pages import ListPage, Page
-from backoffice.templatetags.backoffice import plain
 from crm_bridge.filters_operations import MergeFilter
 from crm_bridge.folding import fold
-from crm_bridge.labels import field_label, merge_moved
+from crm_bridge.labels import field_label, merge_moved, shown_value
 from crm_bridge.models import Contact, Merge
 from crm_bridge.phones import to_e164
 from crm_bridge.records import EDITABLE_FIELDS
@@ -71,8 +70,9 @@ def side_by_side(merge: Merge) -> list[dict[str, Any]]:
     hint = merge.survivor_hint
     rows = []
     for name in EDITABLE_FIELDS:
-        lost = plain(merge.snapshot.get(name))
-        kept = plain(survivor.value(name)) if survivor else plain(hint.get(name))
+        account = merge.loser.connection_id
+        lost = shown_value(account, name, merge.snapshot.get(name))
+        kept = shown_value(account, name, survivor.value(name) if survivor else hint.get(name))
         if lost == kept == "–":
             continue
         rows.append(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from backoffice.pages import ListPage, Page
 from backoffice.templatetags.backoffice import plain
 from crm_bridge.filters_operations import TrashFilter
-from crm_bridge.labels import field_label
+from crm_bridge.labels import field_label, shown_value
 from crm_bridge.models import Tombstone
 from crm_bridge.services import contacts
 from crm_bridge.tables.operations import TrashTable
@@ -50,7 +50,7 @@ class TrashSnapshot(Page):
         return super().get_context_data(
             stone=stone,
             values=[
-                (field_label(name), plain(value))
+                (field_label(name), shown_value(stone.contact.connection_id, name, value))
                 for name, value in stone.snapshot.items()
                 if plain(value) != "–"
             ],

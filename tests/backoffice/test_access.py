@@ -19,7 +19,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backoffice import audit
 from bot_campaigns.models import BotQuarantine, BotRun, Incident
-from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
+from crm_bridge.models import (
+    Conflict,
+    ConnectionHealth,
+    ContactChange,
+    Merge,
+    Quarantine,
+    Run,
+    SharedReach,
+    Tombstone,
+)
 from crm_bridge.services import schedule
 from tests import factories
 from tests.backoffice import access_desk
@@ -94,6 +103,14 @@ EXPECTED = {
     "bot:run_dismiss": button(ONLY_ADMINS),
     "bot:unreadable": PAGE_FOR_ADMINS,
     "bot:unreadable_record": PAGE_FOR_ADMINS,
+    "crm:connection_report": PAGE_FOR_ADMINS,
+    "crm:connection_report_progress": PAGE_FOR_ADMINS,
+    "crm:connection_report_start": button(ONLY_ADMINS),
+    "crm:connection_feature": button(ONLY_ADMINS),
+    "crm:connection_fields": button(ONLY_ADMINS),
+    "crm:same_person": PAGE_FOR_ALL,
+    "crm:same_person_group": PAGE_FOR_ALL,
+    "crm:same_person_of": PAGE_FOR_ALL,
     "admin:index": Expect(EVERYBODY, EVERYBODY),
     "admin:app_list": Expect(EVERYBODY, EVERYBODY),
     "admin:search": Expect(EVERYBODY, EVERYBODY),
@@ -117,6 +134,11 @@ EXPECTED = {
     "admin:crm_bridge_contact_receipt": PAGE_FOR_ALL,
     "admin:crm_bridge_contact_edit": Expect(EVERYBODY, EVERYBODY),
     "admin:crm_bridge_contact_delete": Expect(SENIOR, SENIOR),
+    "admin:crm_bridge_contact_panel": PAGE_FOR_ALL,
+    "admin:crm_bridge_contact_panel_change": button(EVERYBODY),
+    "admin:crm_bridge_contact_panel_timeline": PAGE_FOR_ALL,
+    "admin:crm_bridge_contact_merge": Expect(SENIOR),
+    "admin:crm_bridge_contact_merge_compare": Expect(SENIOR, SENIOR),
 }
 for _model in ("auth_user", "auth_group", "crm_bridge_connection", "bot_campaigns_botconnection"):
     EXPECTED |= {
@@ -131,7 +153,9 @@ EXPECTED |= {
     "admin:backoffice_auditentry_delete": Expect(NOBODY, NOBODY),
 }
 EXPECTED |= {name: Expect(*expected) for name, expected in access_desk.DESK.items()}
-FRAGMENTS = {"admin:crm_bridge_contact_receipt"} | access_desk.FRAGMENTS
+FRAGMENTS = (
+    {"admin:crm_bridge_contact_receipt"} | access_desk.FRAGMENTS | {"admin:crm_bridge_contact_panel_timeline"}
+)
 """Parts of a page that only htmx asks for."""
 UNNAMED = {"(?P<url>.*)$"}
 """Django's own: old object addresses redirect, everything else is a 404."""
@@ -167,6 +191,11 @@ class Site:
         self.connection = factories.connection()
         schedule.ensure_streams(self.connection)
         self.unused = factories.connection()
+        able = factories.connection(vendor="fake")
+        ConnectionHealth.objects.create(connection=able)  # made at the first request to a CRM
+        self.parted = factories.contact(able, family="one")
+        self.other = factories.contact(able, family="one")
+        self.reach = SharedReach.objects.create(kind="phone", value="+84934890883", contacts=2, connections=1)
         self.contact = factories.contact(self.connection)
         ContactChange.objects.create(
             connection=self.connection, contact=self.contact, operation="edit", status="done"
@@ -232,8 +261,12 @@ class Site:
             .removeprefix("crm_bridge_")
             .removeprefix("bot_campaigns_")
         )
+        if key.startswith(("contact_panel", "contact_merge")):
+            named["contact"] = self.parted
+        values |= {"key": "companies", "other": self.other.pk}
         unused = {"connection_delete": self.unused, "botconnection_delete": self.unused_bot}
         target = unused.get(key) or named.get(key.partition("_")[0])
+        target = {"same_person_group": self.reach, "same_person_of": self.contact}.get(key, target)
         target = self.desk.get(name, target)
         for parameter in ("pk", "id", "object_id"):
             values[parameter] = target.pk if target else 1
@@ -249,7 +282,7 @@ class Site:
 
 
 @pytest.fixture
-def site(db: None, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(db: None, vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Site:
     from backoffice.sync import bell
 
     cache.clear()

@@ -12,6 +12,8 @@ from django.core.management import CommandError, call_command
 
 from backoffice.management.commands import demo
 from backoffice.supervisor import Supervisor
+from backoffice.sync import registry
+from backoffice.sync.credentials import lack
 from tests import factories
 
 
@@ -41,6 +43,14 @@ def test_each_login_has_one_role_and_a_fresh_password(role, name, rf):
     assert user.is_staff
     assert not user.is_superuser
     assert authenticate(rf.post("/"), username=name, password=second[1]) == user
+
+
+def test_the_demo_has_an_account_of_every_vendor():
+    """A vendor that is registered is shown by the demo: one line in ``DEMO_ACCOUNTS``."""
+    assert {each.kind for each in demo.accounts()} == set(registry.vendors())
+    for each in demo.accounts():
+        connector = registry.vendors()[each.kind].vendors[each.kind]()
+        assert not lack(connector.credential_fields, each.credentials), each.kind
 
 
 def test_a_taken_port_is_passed_over():

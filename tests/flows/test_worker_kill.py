@@ -19,7 +19,7 @@ from django.utils import timezone
 from backoffice.sync.push import Outbox
 from crm_bridge.connectors.antcrm.connector import AntCrmConnector
 from crm_bridge.models import Contact, ContactChange
-from crm_bridge.services import contacts, push, sending
+from crm_bridge.services import contacts, push, settling
 from tests import factories
 from tests.flows.mirrored import connected, mirrored, remote
 
@@ -74,7 +74,7 @@ class Settling:
     """Stands in for the contact's write inside the settling transaction."""
 
     def __init__(self, what: Callable[[], None]) -> None:
-        self.real, self.what = sending.write_values, what
+        self.real, self.what = settling.write_values, what
 
     def __call__(self, *args, **kwargs):
         self.real(*args, **kwargs)
@@ -88,7 +88,7 @@ BOUNDARIES: dict[str, Callable[[Callable[[], None]], None]] = {
     "before the mark": lambda what: before(Outbox, "mark_sent", what),
     "marked": lambda what: after(Outbox, "mark_sent", what),
     "sent": lambda what: after(AntCrmConnector, "push", what),
-    "in the settling transaction": lambda what: setattr(sending, "write_values", Settling(what)),
+    "in the settling transaction": lambda what: setattr(settling, "write_values", Settling(what)),
     "before settling": lambda what: before(Outbox, "settle", what),
     "settled": lambda what: after(Outbox, "settle", what),
 }

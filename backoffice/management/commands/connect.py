@@ -1,6 +1,7 @@
 """Stores an account on any vendor, once its credentials have proved themselves."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from backoffice.remote.errors import RemoteError
 from backoffice.remote.target import check_base_url
 from backoffice.remote.tokens import MemoryTokens
 from backoffice.sync import registry
+from backoffice.sync.credentials import lack, needs_own_address
 from backoffice.sync.models import AbstractConnection
 from backoffice.sync.tokens import adopt
 
@@ -42,8 +44,12 @@ class Command(BaseCommand):
         if options["rate"] is not None and not 0 <= options["rate"] <= 1000:
             raise CommandError("--rate must be from 0 (no limit) to 1000 requests per second.")
         base_url = (options["base_url"] or vendor.default_base_url).rstrip("/")
+        if needs_own_address(base_url):
+            pattern = vendor.default_base_url or "https://…"
+            raise CommandError(f"--base-url is needed: {pattern}, with the name of your account for SUB.")
+        suffixes = getattr(vendor, "host_suffixes", ())
         try:
-            check_base_url(base_url, allow_loopback=settings.ALLOW_LOOPBACK)
+            check_base_url(base_url, allow_loopback=settings.ALLOW_LOOPBACK, host_suffixes=suffixes)
         except ValueError as problem:
             raise CommandError(f"--base-url: {problem}") from None
         credentials = read_credentials(options["set"], vendor)
@@ -58,8 +64,11 @@ class Command(BaseCommand):
             account = replace(account, tokens=tokens)
         words = proven(vendor, account, tokens)
         fields = {"credentials": credentials, "is_active": True}
-        if options["rate"] is not None:
-            fields["requests_per_second"] = options["rate"]
+        rate = options["rate"]
+        if rate is None and known is None:  # the vendor's own limit; later it is the admin's
+            rate = getattr(vendor.capabilities, "requests_per_second", None)
+        if rate is not None:
+            fields["requests_per_second"] = rate
         connection = store(side, known, fields, name=name, vendor=kind, base_url=base_url)
         if side.tokens is not None:
             adopt(side.tokens(connection), tokens)
@@ -117,7 +126,14 @@ def read_credentials(pairs: list[str], vendor: Any) -> dict[str, str]:
         if not value.isprintable():
             raise CommandError(f"{key} holds unprintable characters.")
         credentials[key] = value
-    missing = [field.name for field in fields.values() if field.required and not credentials.get(field.name)]
-    if missing:
-        raise CommandError(f"{vendor.label} also needs --set {' '.join(f'{name}=…' for name in missing)}")
+    lacking = lack(fields.values(), credentials)
+    if lacking.names:
+        raise CommandError(f"{vendor.label} also needs {_as_options(lacking.names)}")
+    if lacking.groups:
+        ways = ", or ".join(_as_options(group) for group in lacking.groups)
+        raise CommandError(f"{vendor.label} needs {ways}")
     return credentials
+
+
+def _as_options(names: Iterable[str]) -> str:
+    return f"--set {' '.join(f'{name}=…' for name in names)}"

@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,15 +20,36 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from backoffice.remote.wire import is_loopback
 from backoffice.supervisor import Supervisor
 from backoffice.sync import registry
-from bot_campaigns.models import BotConnection, Call
-from crm_bridge.models import Connection, Contact
+from bot_campaigns.models import Call
+from crm_bridge.models import Contact
 
-NAME, BOT_NAME = "AntCRM sandbox", "AntBOT sandbox"
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """One account that the sandbox plays. ``path`` follows its address."""
+
+    kind: str
+    path: str
+    credentials: Mapping[str, str]
+    others: Callable[[], dict[str, Any]] = dict
+    """Further fields of the connection."""
+
+
+SIGNED = {"email": "admin+api@sandbox.example.com", "api_token": "sandbox-udesk-token"}
+
+#: Every account of the demo, in the order of the first sync: contacts first, for calls meet them.
+#: A line whose vendor is not registered (yet) is left out.
+DEMO_ACCOUNTS = (
+    DemoAccount("antcrm", "/antcrm", {"api_key": "sandbox-antcrm-key"}),
+    DemoAccount("concord", "/concord/api", {"token": "sandbox-concord-token"}),
+    DemoAccount("udesk", "/udesk/open_api_v1", SIGNED),
+    DemoAccount("amocrm", "/amocrm", {"token": "sandbox-amocrm-token"}),
+    DemoAccount("antbot", "/antbot/rest-api", {"username": "sandbox", "password": "sandbox-antbot-password"}),
+)
 LOGINS = {"Sales": "sales", "Managers": "manager", "Admins": "admin"}
 START_SECONDS = 60
 
@@ -126,26 +149,36 @@ class Command(BaseCommand):
 
     def first_sync(self, sandbox: str) -> None:
         """Connect the sandbox's accounts and read everything: contacts first, for calls meet them."""
-        login = {"username": "sandbox", "password": "sandbox-antbot-password"}
-        # the sandbox reads daily hours in UTC; a real account's zone is confirmed by a person
-        zone = {"vendor_zone": "UTC", "zone_confirmed_at": timezone.now()}
-        crm = account(Connection, NAME, "antcrm", f"{sandbox}/antcrm", {"api_key": "sandbox-antcrm-key"})
-        bot = account(BotConnection, BOT_NAME, "antbot", f"{sandbox}/antbot/rest-api", login, **zone)
         self.stdout.write("Mirroring the sandbox …")
-        for connection in (crm, bot):
-            for run in registry.side_of(connection).pull(connection):
+        for each in accounts():
+            side = registry.vendors()[each.kind]
+            connector = side.vendors[each.kind]()
+            name = f"{connector.label} sandbox"
+            connection = account(side, name, each, f"{sandbox}{each.path}")
+            began = time.monotonic()
+            for run in side.pull(connection):
                 if run.error:
-                    raise CommandError(f"The first sync of {run.stream} failed: {run.error}")
+                    raise CommandError(f"The first sync of {name}, {run.stream}, failed: {run.error}")
+            self.stdout.write(f"  {name}: {time.monotonic() - began:.1f} s")
 
 
-def account(
-    model: Any, name: str, vendor: str, base_url: str, credentials: dict[str, str], **others: Any
-) -> Any:
+def accounts() -> list[DemoAccount]:
+    """The accounts whose vendors are registered, in their order."""
+    return [each for each in DEMO_ACCOUNTS if each.kind in registry.vendors()]
+
+
+def account(side: registry.Side, name: str, wanted: DemoAccount, base_url: str) -> Any:
     """The demo's connection to one vendor of the sandbox, as fast as this machine allows."""
-    fields = {"vendor": vendor, "base_url": base_url, "credentials": credentials, "is_active": True}
+    fields = {
+        "vendor": wanted.kind,
+        "base_url": base_url,
+        "credentials": dict(wanted.credentials),
+        "is_active": True,
+        **wanted.others(),
+    }
     quick = {"requests_per_second": 0, "parallel_requests": 4}
-    return model.objects.update_or_create(
-        name=name, defaults=fields | others, create_defaults=fields | others | quick
+    return side.connections._default_manager.update_or_create(
+        name=name, defaults=fields, create_defaults=fields | quick
     )[0]
 
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm_bridge.connectors import registry
-from crm_bridge.connectors.base import Capabilities
-from crm_bridge.records import EDITABLE_FIELDS
+from crm_bridge.connectors.base import Capabilities, PanelSpec
+from crm_bridge.records import EDITABLE_FIELDS, RelationAction
 
 PATH = Path("docs/vendors/capabilities.md")
 HEAD = """# What each system can do
@@ -44,6 +44,16 @@ def table() -> str:
     ]
     lines += [f"| {fact} | " + " | ".join(column[fact] for column in columns) + " |" for fact in columns[0]]
     for vendor in vendors:
+        if vendor.capabilities.why_not:
+            lines += ["", f"## {vendor.label}: what it cannot do, and why", ""]
+            lines += [f"- **{topic}**: {words}" for topic, words in vendor.capabilities.why_not.items()]
+        if vendor.capabilities.features:
+            lines += ["", f"## {vendor.label}: told of in public, off until an admin has proven it", ""]
+            lines += [
+                f"- **{feature.label}**: {feature.help or 'no document tells of it'}"
+                + (" (proving it writes to a disposable record)" if feature.writes else "")
+                for feature in vendor.capabilities.features
+            ]
         if vendor.capabilities.unproven:
             lines += ["", f"## {vendor.label}: assumed, as no document settles it", ""]
             lines += [f"- **{topic}**: {words}" for topic, words in vendor.capabilities.unproven.items()]
@@ -72,9 +82,24 @@ def facts(able: Capabilities) -> dict[str, str]:
             if can
         ),
         "Creates in one call": str(able.bulk_create or 1),
-        "Our code selects a record": "yes" if able.own_key else "no",
+        "Our code selects a record": _yes(able.own_key),
+        "Our code finds a record": _yes(able.code_readable),
+        "Defines its custom fields": _yes(able.custom_field_definitions),
+        "Further parts of a contact": "; ".join(_panel(spec) for spec in able.panels) or "none",
+        "Off until proven on the account": ", ".join(str(each.label) for each in able.features) or "nothing",
         "Records per page": str(able.page_size),
+        "Contacts pulled every": f"{able.contacts_every} s",
+        "Requests a second": f"{able.requests_per_second:g}",
     }
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _panel(spec: PanelSpec) -> str:
+    verbs = ", ".join(action.value for action in RelationAction if action in spec.actions)
+    return f"{spec.label} ({verbs})" if verbs else str(spec.label)
 
 
 def named(fields: frozenset[str]) -> str:

@@ -21,6 +21,6 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     """Calls that were mirrored before can be found by the end of their number."""
 
-    dependencies = [("bot_campaigns", "0010_bot_changes")]
+    dependencies = [("bot_campaigns", "0004_bot_changes")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
