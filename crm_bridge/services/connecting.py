@@ -25,7 +25,7 @@ def able(connection: Connection, connector: Connector) -> Capabilities:
 def connect_to(connection: Connection, *, deadline: float | None = None) -> Connector:
     """The connector of a connection, under the rate limit and circuit all workers share.
 
-    ``deadline`` shortens each call, where a person waits for it. Close it after use. Raises
+    ``deadline`` shortens each call, where a person waits for it and only looks. Close it after use. Raises
     ``ConnectionBroken`` with a readable reason when no connector can be built, or when changed
     credentials open another account: a person has to correct the connection first. Talks to the
     CRM only after such a change.
@@ -52,7 +52,7 @@ def connect_to(connection: Connection, *, deadline: float | None = None) -> Conn
     except (registry.UnknownVendor, ValueError) as error:
         raise ConnectionBroken(str(error), connection=connection.name) from error
     try:
-        same_account.ensure(connection, credentials, connector)
+        same_account.ensure(connection, credentials, connector, remember=deadline is None)
     except BaseException:
         connector.close()
         raise

@@ -23,10 +23,13 @@ EACH_END = 4
 """So many of the oldest contacts are looked up, and so many of those changed last."""
 
 
-def ensure(connection: Connection, credentials: dict[str, str], connector: Connector) -> None:
+def ensure(
+    connection: Connection, credentials: dict[str, str], connector: Connector, *, remember: bool = True
+) -> None:
     """Raise ``ConnectionBroken`` when a changed address or key leads to another account.
 
-    The first one is trusted: there is nothing yet to compare it with.
+    The first one is trusted: there is nothing yet to compare it with. ``remember`` is False
+    where somebody only looks.
     """
     now = _digest(connection, credentials)
     before = connection.measured.get(MEASURED)
@@ -34,7 +37,8 @@ def ensure(connection: Connection, credentials: dict[str, str], connector: Conne
         return
     if before:
         _prove(connection, connector)
-    health.remember_measured(connection, **{MEASURED: now})
+    if remember:
+        health.remember_measured(connection, **{MEASURED: now})
 
 
 def _digest(connection: Connection, credentials: dict[str, str]) -> str:
