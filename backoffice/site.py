@@ -139,7 +139,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
-    "DASHBOARD_CALLBACK": "crm_bridge.views.home.dashboard",
+    "DASHBOARD_CALLBACK": "backoffice.home.dashboard",
     "STYLES": [_asset("backoffice/backoffice.css")],
     "SCRIPTS": [_asset("backoffice/backoffice.js")],
     "COLORS": {

@@ -49,13 +49,22 @@ def due_polls(now: datetime) -> list[int]:
 
 
 def poll(campaign: Campaign) -> BotRun:
-    """Read one campaign now. Raises ``Busy`` while another poll of it is under way."""
+    """Read what is new of one campaign. Raises ``Busy`` while another reading of it is under way."""
+    return _read(campaign, whole=False)
+
+
+def read_all(campaign: Campaign) -> BotRun:
+    """Read every call and subscriber of one campaign, as before it is deleted. Raises ``Busy``."""
+    return _read(campaign, whole=True)
+
+
+def _read(campaign: Campaign, *, whole: bool) -> BotRun:
     state, _made = BotStreamState.objects.get_or_create(
         connection=campaign.connection, stream=_stream(campaign.pk), defaults={"every": EVERY}
     )
     with running(state) as job:
         job.start(BotRun.Mode.INCREMENTAL)
-        job.guard(lambda connector: _work(job, connector, campaign))
+        job.guard(lambda connector: _work(job, connector, campaign, whole))
     # a run every few seconds: of those that ended alike the last one tells enough
     alike = BotRun.objects.filter(status=job.run.status, error=job.run.error)
     alike.filter(connection=campaign.connection, stream=state.stream, pk__lt=job.run.pk).delete()
@@ -66,7 +75,7 @@ def _stream(pk: int) -> str:
     return f"live-{pk}"
 
 
-def _work(job: Job, connector: AntBotConnector, campaign: Campaign) -> None:
+def _work(job: Job, connector: AntBotConnector, campaign: Campaign, whole: bool) -> None:
     asked_at = timezone.now()
     record = connector.campaign(str(campaign.remote_id))
     job.run.requests += 1
@@ -77,13 +86,13 @@ def _work(job: Job, connector: AntBotConnector, campaign: Campaign) -> None:
             report(campaign, record, asked_at)
     reader, _sink = job.reader(connector, ("subscribers", "calls"))
     newest = Call.objects.filter(campaign=campaign).aggregate(newest=Max("started_at"))["newest"]
-    since = newest - CALLS_AGAIN if newest else None
+    since = newest - CALLS_AGAIN if newest and not whole else None
     try:
         reader.read([calls_since(connector, job.connection, since, str(campaign.remote_id))], since=since)
     except FilterIgnored:
         reader.drop()
         job.details["filter_ignored"] = "The bot ignored the dates; the stream of calls reads them."
-    if record is not None and _subscribers_due(job):
+    if record is not None and (whole or _subscribers_due(job)):
         began = time.monotonic()
         reader.read([subscriber_walk(connector, campaign)])
         job.state.cursor |= {

@@ -112,9 +112,8 @@ def count(launch: Launch) -> dict[str, int]:
 
 
 def rules_of(connection: BotConnection) -> CallingRules:
-    """The rules of a connection; the strict profile where nobody has made any."""
-    rules, _made = CallingRules.objects.get_or_create(connection=connection)
-    return rules
+    """The rules of a connection; the strict profile, not stored, where nobody has made any."""
+    return CallingRules.objects.filter(connection=connection).first() or CallingRules(connection=connection)
 
 
 def plan_of(launch: Launch) -> Plan:
@@ -153,7 +152,7 @@ def stale(launch: Launch, at: datetime) -> str:
         return ""
     if launch.status != Launch.Status.CHECKED or launch.checked_at is None:
         return _("The audience has not been checked yet.")
-    if launch.proof.get("form") != _fingerprint(launch):
+    if launch.proof.get("form") != fingerprint(launch):
         return _("The form was changed after the check.")
     if launch.proof.get("rules") != _snapshot(rules_of(launch.connection)):
         return _("The calling rules were changed after the check.")
@@ -170,7 +169,7 @@ def _proof(
     return {
         "checked_at": at.isoformat(),
         "checked_by": by.get_username() if by is not None else "",
-        "form": _fingerprint(launch),
+        "form": fingerprint(launch),
         "rules": _snapshot(rules),
         "mirror_at": mirror and mirror.isoformat(),
         "dnc_at": dnc and dnc.isoformat(),
@@ -182,7 +181,8 @@ def _proof(
     }
 
 
-def _fingerprint(launch: Launch) -> str:
+def fingerprint(launch: Launch) -> str:
+    """What a check holds for: it changes with every field of the form."""
     values = [getattr(launch, name) for name in _FORM]
     return hashlib.blake2b(orjson.dumps(values, default=str), digest_size=12).hexdigest()
 

@@ -84,7 +84,7 @@ def recheck(row: Launch) -> Launch:
         status=Launch.Status.CHECKED,
         checked_at=timezone.now(),
         counts=preflight.count(row),
-        proof={"form": preflight._fingerprint(row), "rules": preflight._snapshot(rules)},
+        proof={"form": preflight.fingerprint(row), "rules": preflight._snapshot(rules)},
     )
     row.refresh_from_db()
     return row
