@@ -43,6 +43,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
         ],
     ),
     (
+        _("Campaigns"),
+        [
+            Entry(
+                _("Campaigns"), "campaign", "bot:campaigns", "bot_campaigns.view_campaign",
+                "bot_campaigns.services.waiting.campaigns", urgent=True,
+            ),
+        ],
+    ),
+    (
         _("Work waiting"),
         [
             Entry(

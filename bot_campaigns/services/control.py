@@ -31,6 +31,7 @@ from bot_campaigns.services.commands import (
     ring,
     unclear_start,
 )
+from bot_campaigns.services.pull import Busy
 from bot_campaigns.services.suppression import chunks
 
 logger = logging.getLogger(__name__)
@@ -359,7 +360,7 @@ def _delete(entry: CampaignCommand, bot: AntBotConnector) -> None:
     if entry.sent_at is None:
         try:
             read = live.read_all(campaign)
-        except live.Busy:
+        except Busy:
             _later(entry, LOOK_AGAIN, _("Its calls are being read."))
             return
         if read.status != BotRun.Status.OK or "filter_ignored" in read.details:

@@ -8,10 +8,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -44,7 +42,6 @@ _FIELDS = frozenset(
         "audience_words",
     }
 )  # fmt: skip
-_POSITION = ("after", "before", "last", "page", "exact", "size", "sort")
 
 
 class Changed(ValueError):
@@ -193,29 +190,15 @@ def of_contacts(ids: Iterable[int]) -> dict[str, Any]:
     return _audience(Launch.Audience.CONTACTS, {"ids": chosen}, words)
 
 
-def of_filter(address: str) -> dict[str, Any]:
-    """The audience of a contact list, by its address as it stands in the browser or its query alone.
+def of_filter(query: str, words: str) -> dict[str, Any]:
+    """The audience of a contact list: its query, and its filters in words.
 
     A list without any filter is refused: that would be everybody.
     """
-    from crm_bridge.views.contacts import Selection
-
-    text = address.strip()
-    parts = urlsplit(text)
-    query = QueryDict(parts.query if "?" in text else text.lstrip("?"), mutable=True)
-    for name in [name for name in query if name in _POSITION or not any(query.getlist(name))]:
-        del query[name]
-    selection = Selection(query)
-    known = set(selection.filter.form.fields) | {"by"}
-    if unknown := sorted(set(query) - known):
-        raise Unusable(
-            _("This is no address of the contact list: it knows no “%s”.") % "”, “".join(unknown)[:80]
-        )
-    audience.filtered(query.urlencode())  # says what cannot be used
-    if not selection.pills:
+    audience.filtered(query)  # says what cannot be used
+    if not words:
         raise Unusable(_("This address filters nothing: it would call every contact. Set a filter first."))
-    words = " · ".join(f"{pill['label']}: {pill['value']}" for pill in selection.pills)
-    return _audience(Launch.Audience.FILTER, {"query": query.urlencode()}, words)
+    return _audience(Launch.Audience.FILTER, {"query": query}, words)
 
 
 def of_phonebook(book: Phonebook) -> dict[str, Any]:

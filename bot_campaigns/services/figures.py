@@ -137,7 +137,7 @@ def kept_figures(campaigns: Iterable[Campaign]) -> dict[int, Figures]:
 
 def _figures(counts: Mapping[str, int]) -> Figures:
     groups = {name: counts.get(name, 0) for name, _label in GROUPS}
-    return Figures(total=sum(groups.values()), dialled=counts.get("dialled", 0), **groups)
+    return Figures(total=sum(groups.values()), dialled=counts.get("dialled", 0), started=True, **groups)
 
 
 def handed_over() -> QuerySet[LaunchNumber]:

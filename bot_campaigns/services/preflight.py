@@ -165,7 +165,7 @@ def _proof(
     launch: Launch, plan: Plan, rules: CallingRules, at: datetime, to_dial: int, by: Any
 ) -> dict[str, Any]:
     dialling = arithmetic.dialling_time(to_dial, max(1, launch.frequency), plan.windows(rules, at))
-    mirror, dnc = _mirror_read(launch), _dnc_read(launch.connection)
+    mirror, dnc = mirror_read(launch), dnc_read(launch.connection)
     return {
         "checked_at": at.isoformat(),
         "checked_by": by.get_username() if by is not None else "",
@@ -197,7 +197,7 @@ def _snapshot(rules: CallingRules) -> dict[str, Any]:
 # --- ages --------------------------------------------------------------------------------
 
 
-def _mirror_read(launch: Launch) -> datetime | None:
+def mirror_read(launch: Launch) -> datetime | None:
     """When the oldest contact list that matters was last read to its end; None: never."""
     rows = LaunchNumber.objects.filter(launch=launch, contact__isnull=False).order_by()
     involved = set(rows.values_list("contact__connection", flat=True).distinct())
@@ -211,7 +211,8 @@ def _mirror_read(launch: Launch) -> datetime | None:
     )
 
 
-def _dnc_read(connection: BotConnection) -> datetime | None:
+def dnc_read(connection: BotConnection) -> datetime | None:
+    """When the oldest do-not-call list was last read to its end; None: never."""
     states = BotStreamState.objects.filter(connection=connection, stream__startswith=DNC_STREAMS)
     return _oldest(states.values_list("last_ok_at", flat=True))
 
@@ -251,11 +252,11 @@ def brakes(launch: Launch, at: datetime) -> list[Brake]:
         found.append(Brake("form", words, field=name))
     if not arithmetic.window_now(rules, [rules.zone], at):
         found.append(Brake("window", _closed_words(rules, at)))
-    if rules.dnc_required and (words := _age_words(_dnc_read(connection), at, rules.dnc_max_age_minutes)):
+    if rules.dnc_required and (words := _age_words(dnc_read(connection), at, rules.dnc_max_age_minutes)):
         found.append(Brake("dnc", _("Do-not-call lists: %s.") % words))
     if number := _suppressed_since(launch):
         found.append(Brake("suppressed", _("%d handed-over numbers must not be called any more.") % number))
-    if words := _age_words(_mirror_read(launch), at, rules.mirror_max_age_minutes):
+    if words := _age_words(mirror_read(launch), at, rules.mirror_max_age_minutes):
         found.append(Brake("mirror", _("Contacts: %s.") % words, can_override=True))
     return found
 

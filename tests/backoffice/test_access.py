@@ -21,6 +21,7 @@ from backoffice import audit
 from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
 from crm_bridge.services import schedule
 from tests import factories
+from tests.bot_campaigns.services import rows
 
 ROLES = ("Sales", "Managers", "Admins")
 SALES, MANAGERS, ADMINS = ROLES
@@ -75,6 +76,43 @@ EXPECTED = {
     "crm:connection_sync": button(SENIOR),
     "crm:connection_progress": PAGE_FOR_ALL,
     "crm:connection_check": button(ONLY_ADMINS),
+    **{
+        f"bot:{name}": PAGE_FOR_SENIOR
+        for name in (
+            "campaigns",
+            "campaign",
+            "campaign_live",
+            "campaign_subscribers",
+            "campaign_calls",
+            "campaign_withdrawn",
+            "campaign_proof",
+            "launches",
+            "launch",
+            "launch_numbers",
+            "launch_progress",
+        )
+    },
+    **{
+        f"bot:{name}": Expect(SENIOR, SENIOR)  # asks on GET, does it on POST
+        for name in (
+            "campaign_start",
+            "campaign_pause",
+            "campaign_abort",
+            "campaign_end",
+            "campaign_delete",
+            "campaign_clone",
+            "campaign_unreached",
+            "launch_new",
+            "launch_audience",
+            "launch_message",
+            "launch_pace",
+            "launch_confirm",
+            "launch_resume",
+            "launch_cancel",
+        )
+    },
+    "bot:launch_check": button(SENIOR),
+    "bot:launch_of_contacts": button(SENIOR),
     "admin:index": Expect(EVERYBODY, EVERYBODY),
     "admin:app_list": Expect(EVERYBODY, EVERYBODY),
     "admin:search": Expect(EVERYBODY, EVERYBODY),
@@ -162,6 +200,9 @@ class Site:
             connection=self.connection, stream="contacts", fingerprint="1", reason="no name"
         )
         self.entry = audit.record("connection.create", self.connection, by=None)
+        bot = rows.bot()
+        self.campaign = rows.campaign(bot)
+        self.launch = rows.of(bot, self.contact, campaign=self.campaign)
         self.group = Group.objects.create(name="Night shift")
         self.person = factories.user()
 
@@ -187,7 +228,7 @@ class Site:
             "trash": self.stone, "merge": self.merge, "outgoing": self.rejected,
             "conflict": self.conflict.contact, "run": self.run, "unreadable": self.unreadable,
             "connection": self.connection, "contact": self.contact, "user": self.person, "group": self.group,
-            "auditentry": self.entry,
+            "auditentry": self.entry, "campaign": self.campaign, "launch": self.launch,
         }  # fmt: skip
         values: dict[str, Any] = {"app_label": "crm_bridge", "content_type_id": 1, "url": "nowhere"}
         key = (
