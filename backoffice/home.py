@@ -28,7 +28,9 @@ class Card:
     template: str
     context: dict[str, Any]
     row: int = 0
-    """Sections of one row stand beside each other where there is room."""
+    """Sections of one row stand beside each other where there is room …"""
+    place: int = 0
+    """… in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     rows: dict[int, list[Card]] = {}
     for card in cards:
         rows.setdefault(card.row, []).append(card)
+    for row in rows.values():
+        row.sort(key=lambda card: card.place)
     return {
         **context,
         "title": _("Home"),

@@ -33,7 +33,16 @@ def number_or_name(rows: QuerySet[Any], value: str, *names: str) -> QuerySet[Any
     return rows.filter(wanted) if wanted else rows.none()
 
 
-class CampaignFilter(filters.FilterSet):
+class OfAccounts(filters.FilterSet):
+    """Offers the account only where there are several."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if BotConnection.objects.order_by().values("pk")[:2].count() < 2:
+            del self.filters["connection"]
+
+
+class CampaignFilter(OfAccounts):
     STATES = (
         ("running", _("running")),
         ("waiting", _("waiting or paused")),
@@ -69,7 +78,7 @@ class CampaignFilter(filters.FilterSet):
         return rows.filter(Q(reported_status__isnull=True) | ~Q(reported_status__in=(1, *ended)))
 
 
-class LaunchFilter(filters.FilterSet):
+class LaunchFilter(OfAccounts):
     OPEN = "open"
     STATES = ((OPEN, _("not finished")), *Launch.Status.choices)
 

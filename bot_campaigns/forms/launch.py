@@ -188,7 +188,7 @@ class MessageForm(LaunchForm):
         Gateway.objects.none(), label=_("Gateway"), required=False, help_text=_("Which way the calls go out.")
     )
     callerid = forms.CharField(
-        label=_("Caller"), max_length=80, required=False, help_text=_("What the phone of the called shows.")
+        label=_("Caller"), max_length=80, required=False, help_text=_("Shown on the phone that rings.")
     )
     description = forms.CharField(
         label=_("Description"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3})

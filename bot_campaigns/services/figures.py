@@ -90,8 +90,9 @@ class Figures:
 
     @property
     def answer_rate(self) -> int | None:
-        """Per cent of the dialled numbers that were connected."""
-        return round(100 * self.connected / self.dialled) if self.dialled else None
+        """Per cent of the numbers that are settled which were connected; None before there is one."""
+        settled = self.connected + self.failed
+        return round(100 * self.connected / settled) if settled else None
 
 
 def count(campaigns: Iterable[int] | None = None) -> dict[int, dict[str, int]]:

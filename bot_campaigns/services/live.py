@@ -24,6 +24,9 @@ AFTER_COMMAND = timedelta(minutes=10)
 """So long after a command the campaign is watched, whatever it says of itself."""
 CALLS_AGAIN = timedelta(minutes=5)
 """Calls are reported when they end, so not in the order in which they start."""
+BOOK_READ_TO = 1_000
+"""Phonebooks up to this size are read at once, so that subscribers have their numbers; larger ones
+wait for the stream of bot contacts, for meanwhile nothing else of the campaign would be read."""
 SHARE_FOR_SUBSCRIBERS = 0.1
 """Of the time of a poll's rhythm: a long list of subscribers is read less often."""
 
@@ -84,7 +87,7 @@ def _work(job: Job, connector: AntBotConnector, campaign: Campaign, whole: bool)
     else:
         with transaction.atomic():
             report(campaign, record, asked_at)
-    reader, _sink = job.reader(connector, ("subscribers", "calls"))
+    reader, _sink = job.reader(connector, ("contacts", "subscribers", "calls"))
     newest = Call.objects.filter(campaign=campaign).aggregate(newest=Max("started_at"))["newest"]
     since = newest - CALLS_AGAIN if newest and not whole else None
     try:
@@ -93,6 +96,9 @@ def _work(job: Job, connector: AntBotConnector, campaign: Campaign, whole: bool)
         reader.drop()
         job.details["filter_ignored"] = "The bot ignored the dates; the stream of calls reads them."
     if record is not None and (whole or _subscribers_due(job)):
+        if not whole and (book := _unread_book(job, campaign)):
+            reader.read([connector.contacts(phonebook_id=book)])
+            job.state.cursor |= {"book": book}
         began = time.monotonic()
         reader.read([subscriber_walk(connector, campaign)])
         job.state.cursor |= {
@@ -102,6 +108,16 @@ def _work(job: Job, connector: AntBotConnector, campaign: Campaign, whole: bool)
         count_numbers(job.connection, campaign.pk)
     Campaign.objects.filter(pk=campaign.pk).update(polled_at=asked_at)
     job.end(Status.OK)
+
+
+def _unread_book(job: Job, campaign: Campaign) -> str:
+    """The phonebook of a fresh launch whose rows at the bot are not known here yet, read once."""
+    launch = campaign.launches.filter(phonebook__isnull=False).select_related("phonebook").first()
+    if launch is None or launch.phonebook is None or launch.handed_over > BOOK_READ_TO:
+        return ""
+    book = launch.phonebook.remote_id or ""
+    known = launch.phonebook.contacts.exists() or job.state.cursor.get("book") == book
+    return "" if known else book
 
 
 def _subscribers_due(job: Job) -> bool:

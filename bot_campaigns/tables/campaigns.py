@@ -34,7 +34,7 @@ class CampaignTable(ListTable):
     facts = ("name", "state", "progress", "actions")
 
     name = tables.Column(verbose_name=_("Name"), attrs=CLIP)
-    state = tables.Column(empty_values=(), verbose_name=_("State"), attrs=CLIP)
+    state = tables.Column(empty_values=(), verbose_name=_("State"))
     progress = tables.Column(empty_values=(), verbose_name=_("Progress"))
     connected = tables.Column(empty_values=(), verbose_name=_("Connected"), attrs=NUM)
     pace = tables.Column(empty_values=(), verbose_name=_("Calls/min"), attrs=NUM)
@@ -176,6 +176,13 @@ class SubscriberTable(_NumberTable):
     class Meta(ListTable.Meta):
         model = Subscriber
         fields = ("number", "contact", "status", "reason", "attempts", "last_attempt_at", "billsec")
+
+    def render_number(self, record: Subscriber) -> str:
+        number = record.number or (record.bot_contact.number if record.bot_contact else "")
+        if number:
+            return number
+        words = _g("AntBOT names only its own row; whose number it is, is read within ten minutes.")
+        return format_html('<span class="bo-quiet" title="{}">{}</span>', words, _g("not read yet"))
 
     def render_contact(self, record: Subscriber) -> str:
         return self.contact_cell(record.contact, "")

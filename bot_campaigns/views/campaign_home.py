@@ -56,12 +56,12 @@ def _commands(rows: Any, words: Any, state: str) -> Iterator[Notice]:
 
 
 def _unstopped(command: CampaignCommand) -> Notice:
-    campaign = command.campaign
+    campaign, waits = command.campaign, _("It is repeated until AntBOT confirms it.")
+    line = commands.state_line(campaign)
     return Notice(
-        _("NOT YET STOPPED: “%(name)s”, %(line)s.")
-        % {"name": campaign.name, "line": commands.state_line(campaign).text},
+        _("NOT YET STOPPED: “%(name)s”, %(line)s.") % {"name": campaign.name, "line": line.text},
         reverse("bot:campaign", args=[campaign.pk]),
-        command.words or _("It is repeated until AntBOT confirms it."),
+        waits if line.in_progress else command.words or waits,
         grave=True,
     )
 

@@ -134,7 +134,8 @@ def live(campaign: Campaign, user: Any) -> dict[str, Any]:
         "outcomes": numbers["outcomes"],
         "calls": numbers["calls"],
         "hours": numbers["hours"],
-        "buttons": campaign_rows.buttons(campaign, line, user),
+        "buttons": (offered := campaign_rows.buttons(campaign, line, user)),
+        "refusals": _refusals(offered),
         "timeline": [_told(command) for command in given],
         "incidents": incidents,
         "incidents_url": maybe("bot:incidents", campaign=campaign.pk),
@@ -148,13 +149,23 @@ def live(campaign: Campaign, user: Any) -> dict[str, Any]:
     return found
 
 
+def _refusals(buttons: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Reason → the buttons it disables."""
+    found: dict[str, list[str]] = {}
+    for button in buttons:
+        if button["why"]:
+            found.setdefault(button["why"], []).append(button["label"])
+    return found
+
+
 def _digest(*values: Any) -> str:
     return hashlib.blake2b(repr(values).encode(), digest_size=9).hexdigest()
 
 
 def read_numbers(campaign: Campaign) -> dict[str, Any]:
     """What is counted, kept for a few seconds unless the campaign was read again meanwhile."""
-    key = f"campaign:numbers:{campaign.pk}:{campaign.polled_at}:{campaign.total}:{get_language()}"
+    read = campaign.polled_at.timestamp() if campaign.polled_at else ""
+    key = f"campaign:numbers:{campaign.pk}:{read}:{campaign.total}:{get_language()}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
         calls = figures.calls_to_people().filter(campaign=campaign)
@@ -278,7 +289,7 @@ class Subscribers(ListOfCampaign):
             said=Subquery(calls.exclude(e164="").order_by("-started_at").values("disposition")[:1]),
             withdrawn=Subquery(withdrawn.exclude(e164="").values("withdrawal_reason")[:1]),
         )
-        return _with_contact(rows).defer("raw")
+        return _with_contact(rows).select_related("bot_contact").defer("raw", "bot_contact__raw")
 
 
 class Calls(ListOfCampaign):

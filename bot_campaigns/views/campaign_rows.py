@@ -66,6 +66,7 @@ def buttons(
     With ``only`` just those that can be, as in a row.
     """
     found = []
+    likely = "pause" if line.refused.get("start") else "" if line.not_yet_stopped else "start"
     for name, permission in PERMISSIONS.items():
         why = line.refused.get(name, "")
         if not user.has_perm(permission) or (only and (why or name not in only)):
@@ -76,7 +77,7 @@ def buttons(
                 "label": command_words(name, line.resumes),
                 "why": why,
                 "route": f"bot:campaign_{name}",
-                "primary": name == ("start" if not line.refused.get("start") else "pause") and not why,
+                "primary": name == likely and not why,
             }
         )
     return found
