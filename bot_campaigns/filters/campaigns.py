@@ -28,8 +28,9 @@ def number_or_name(rows: QuerySet[Any], value: str, *names: str) -> QuerySet[Any
     wanted = Q()
     for name in names:
         wanted |= Q(**{f"{name}__icontains": value})
-    if figures_of := digits(value).removeprefix("0"):
-        wanted |= Q(number__contains=figures_of) | Q(e164__contains=figures_of)
+    scrap = "" if any(each.isalpha() for each in value) else digits(value).removeprefix("0")
+    if scrap:
+        wanted |= Q(number__contains=scrap) | Q(e164__contains=scrap)
     return rows.filter(wanted) if wanted else rows.none()
 
 

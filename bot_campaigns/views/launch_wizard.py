@@ -271,7 +271,8 @@ class OfContacts(OfSelected):
             return self._leave(self.back)
         if not request.POST.get("sure"):
             return self.ask()
-        ids = [contact.pk for contact in self.selected]
+        order = request.POST.getlist("selected")
+        ids = sorted((contact.pk for contact in self.selected), key=lambda pk: order.index(str(pk)))
         chosen = request.POST.get("launch", "")
         try:
             launch = self._add(ids, int(chosen)) if chosen.isdecimal() else self._begin(ids)
