@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import CharField, Count, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, F, Func, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from bot_campaigns.models import Call, Campaign, Launch, LaunchNumber, Subscriber
@@ -193,11 +193,11 @@ class _Minute(Func):
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
-def by_minute(rows: QuerySet[Call]) -> list[tuple[str, str, int]]:
-    """(UTC minute, disposition, number) of calls, in no order."""
+def by_minute(rows: QuerySet[Call]) -> list[tuple[str, str, int, int]]:
+    """(UTC minute, disposition, number, highest id) of calls, in no order."""
     minute = _Minute(F("started_at"), output_field=CharField())
-    counted = rows.filter(started_at__isnull=False).order_by().annotate(minute=minute)
-    return list(counted.values_list("minute", "disposition").annotate(n=Count("pk")))
+    counted = rows.order_by().annotate(minute=minute).values_list("minute", "disposition")
+    return list(counted.annotate(n=Count("pk"), last=Max("pk")))
 
 
 def launches_of(campaigns: Iterable[int]) -> dict[int, Launch]:

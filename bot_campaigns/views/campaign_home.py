@@ -1,6 +1,6 @@
 """The part of Home about campaigns: what needs a person, what runs, the calls of today."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -121,14 +121,19 @@ def calls_today() -> Chart:
     return chart_of(labels, hours, short=True)
 
 
-def by_hour(minutes: list[tuple[str, str, int]]) -> dict[str, list[int]]:
-    """Local hour → [answered, no answer, failed]."""
+def by_hour(minutes: Iterable[tuple[str | None, str, int, int]]) -> dict[str, list[int]]:
+    """Local hour → [answered, no answer, failed]; calls without a time are in none."""
     places = {name: place for place, (name, _label) in enumerate(figures.OUTCOMES)}
     found: dict[str, list[int]] = {}
-    for minute, disposition, number in minutes:
-        moment = datetime.fromisoformat(f"{minute}:00+00:00")
-        hour = f"{timezone.localtime(moment):%Y-%m-%d %H}"
-        counts = found.setdefault(hour, [0] * len(places))
+    local: dict[tuple[str, int], str] = {}
+    for minute, disposition, number, _last in minutes:
+        if minute is None:
+            continue
+        quarter = (minute[:13], int(minute[14:16]) // 15)  # zones differ by whole quarters of an hour
+        if quarter not in local:
+            moment = datetime.fromisoformat(f"{minute}:00+00:00")
+            local[quarter] = f"{timezone.localtime(moment):%Y-%m-%d %H}"
+        counts = found.setdefault(local[quarter], [0] * len(places))
         counts[places[figures.outcome_of(disposition)]] += number
     return found
 

@@ -1,11 +1,11 @@
 """One campaign: its state and progress live, and the lists behind every number."""
 
 import hashlib
-from datetime import datetime, timedelta
+import time
 from typing import Any, ClassVar
 
 from django.core.cache import cache
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -32,9 +32,12 @@ from bot_campaigns.views.campaign_home import by_hour, chart_of
 from bot_campaigns.views.launch_words import proof_context
 
 KEEP_SECONDS = 10
+COUNT_AGAIN = 60
+"""Seconds after which the calls of a campaign are all counted again."""
 HOURS_SHOWN = 48
 COMMANDS_SHOWN = 30
 INCIDENTS_SHOWN = 10
+WITHDRAWN = [value for value, _label in LaunchNumber.Withdrawal.choices if value]
 LIVE_SECONDS, QUIET_SECONDS = 2, 15
 
 TABS = (
@@ -168,18 +171,38 @@ def read_numbers(campaign: Campaign) -> dict[str, Any]:
     key = f"campaign:numbers:{campaign.pk}:{read}:{campaign.total}:{get_language()}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
-        calls = figures.calls_to_people().filter(campaign=campaign)
-        said = dict(calls.order_by().values_list("disposition").annotate(n=Count("pk")))
-        withdrawn = LaunchNumber.objects.filter(launch__campaign=campaign).exclude(withdrawal="")
+        said, hours = _calls(campaign)
+        withdrawn = LaunchNumber.objects.filter(launch__campaign=campaign, withdrawal__in=WITHDRAWN)
         found = {
             "figures": figures.figures(campaign),
             "withdrawn": withdrawn.count(),
             "calls": sum(said.values()),
             "outcomes": _outcomes(campaign, said),
-            "hours": calls_per_hour(calls),
+            "hours": calls_per_hour(hours),
         }
         cache.set(key, found, KEEP_SECONDS)
     return found
+
+
+def _calls(campaign: Campaign) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """Calls by outcome and by hour. New ones are added to what was counted a moment ago.
+
+    Now and then all are counted again, for a report may be corrected.
+    """
+    key = f"campaign:calls:{campaign.pk}"
+    kept = cache.get(key) or {"until": time.monotonic() + COUNT_AGAIN, "upto": 0, "said": {}, "hours": {}}
+    rows = figures.calls_to_people().filter(campaign=campaign)
+    new = figures.by_minute(rows.filter(pk__gt=kept["upto"]) if kept["upto"] else rows)
+    said, hours = dict(kept["said"]), {hour: list(counts) for hour, counts in kept["hours"].items()}
+    for _minute, disposition, number, _last in new:
+        said[disposition] = said.get(disposition, 0) + number
+    for hour, counts in by_hour(new).items():
+        before = hours.get(hour, [0] * len(counts))
+        hours[hour] = [old + more for old, more in zip(before, counts, strict=True)]
+    upto = max([kept["upto"], *(last for *_rest, last in new)])
+    left = kept["until"] - time.monotonic()
+    cache.set(key, {"until": kept["until"], "upto": upto, "said": said, "hours": hours}, max(1, left))
+    return said, hours
 
 
 def cards(campaign: Campaign, numbers: figures.Figures, withdrawn: int, user: Any) -> list[dict[str, Any]]:
@@ -228,16 +251,14 @@ def _outcomes(campaign: Campaign, said: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def calls_per_hour(calls: QuerySet[Call]) -> Chart:
+def calls_per_hour(hours: dict[str, list[int]]) -> Chart:
     """Calls by hour and outcome: the hours with calls, and those between them on one day."""
-    hours = by_hour(figures.by_minute(calls))
     labels: list[str] = []
     for label in sorted(hours):
         if labels and labels[-1][:10] == label[:10]:
-            moment = datetime.strptime(labels[-1], "%Y-%m-%d %H") + timedelta(hours=1)  # noqa: DTZ007  a label
-            while f"{moment:%Y-%m-%d %H}" < label:
-                labels.append(f"{moment:%Y-%m-%d %H}")
-                moment += timedelta(hours=1)
+            labels += [
+                f"{label[:10]} {hour:02d}" for hour in range(int(labels[-1][11:]) + 1, int(label[11:]))
+            ]
         labels.append(label)
     labels = labels[-HOURS_SHOWN:]
     return chart_of(labels, hours, short=len({label[:10] for label in labels}) < 2, name="hours")

@@ -51,8 +51,8 @@ def numbers(count: int, first: int = 0) -> list[str]:
     return [f"+84{915_000_000 + first + index}" for index in range(count)]
 
 
-def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str], **fields: Any) -> Launch:
-    """A checked launch with these numbers to dial."""
+def means(sandbox: SandboxControl, connection: BotConnection) -> tuple[SurveyTemplate, Gateway]:
+    """A survey template with a section and an active gateway, as they stand in the sandbox."""
     there = sandbox.bot.rows("template")[0]
     template = SurveyTemplate.objects.create(
         connection=connection, remote_id=str(there["id"]), name=there["name"]
@@ -62,6 +62,12 @@ def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str],
     gateway = Gateway.objects.create(
         connection=connection, remote_id=str(active["id"]), name=active["name"], is_enabled=True
     )
+    return template, gateway
+
+
+def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str], **fields: Any) -> Launch:
+    """A checked launch with these numbers to dial."""
+    template, gateway = means(sandbox, connection)
     now = timezone.now()
     values = {
         "connection": connection, "code": launching.new_code(), "name": "Ưu đãi", "audience": "contacts",

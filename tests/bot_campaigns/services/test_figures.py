@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from bot_campaigns.models import Call, Campaign, LaunchNumber, Subscriber
 from bot_campaigns.services import figures, streams
+from bot_campaigns.views.campaign_home import by_hour
 from tests.bot_campaigns.services import rows
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,5 @@ def test_outcomes_split_all_calls_and_hours_are_those_of_the_company(account):
     for name in split:
         for call in figures.with_outcome(calls, name):
             assert figures.outcome_of(call.disposition) == name
-    assert {minute for minute, _said, _n in figures.by_minute(calls)} == {"2026-11-23 16:59"}
-    from bot_campaigns.views.campaign_home import by_hour
-
+    assert {minute for minute, _said, _n, _last in figures.by_minute(calls)} == {"2026-11-23 16:59"}
     assert by_hour(figures.by_minute(calls)) == {"2026-11-23 23": [2, 2, 4]}

@@ -208,6 +208,21 @@ def test_a_poll_is_cheap_and_silent_while_nothing_changes(account, manager):
     assert "<html" not in body
 
 
+def test_calls_that_come_in_are_added_to_those_counted(account, manager):
+    campaign = filled(account)
+    before = manager.get(url("campaign", campaign.pk)).context
+    for place, word in enumerate(("ANSWER", "CONGESTION")):
+        number = f"+8491599999{place}"
+        rows.call(account, number, timedelta(minutes=1), campaign=campaign, disposition=word, leg=1)
+    Campaign.objects.filter(pk=campaign.pk).update(polled_at=timezone.now())
+    after = manager.get(url("campaign", campaign.pk)).context
+    assert (before["calls"], after["calls"]) == (4, 6)
+    assert {item["said"]: item["value"] for item in after["outcomes"]} == {
+        "ANSWER": 3, "BUSY": 2, "CONGESTION": 1,
+    }  # fmt: skip
+    assert sum(sum(values) for _hour, values in after["hours"].rows) == 6
+
+
 @pytest.mark.parametrize(("status", "seconds"), [(1, 2), (2, 15), (4, None), (5, None)])
 def test_the_poll_stops_when_the_campaign_is_over(account, manager, status, seconds):
     body = text(manager.get(url("campaign", filled(account, status=status).pk)))
