@@ -103,6 +103,10 @@ class ListPage(Page):
     def table_options(self) -> dict[str, Any]:
         return {}
 
+    def get_table(self, shown: list[Any]) -> Table:
+        """The table of one page's rows; override it where they are looked at together first."""
+        return self.table_class(shown, request=self.request, order_by=(), **self.table_options())
+
     def get_template_names(self) -> list[str]:
         partial = getattr(self.request, "htmx", None) and self.request.htmx.target == "list"  # type: ignore[attr-defined]
         return [self.fragment_name if partial else self.template_name]
@@ -117,7 +121,7 @@ class ListPage(Page):
         page = self._page(paginator)
         found = self.with_related(rows.model._default_manager.all()).in_bulk(list(page.object_list))
         shown = self.prepared([found[pk] for pk in page.object_list if pk in found])
-        table = self.table_class(shown, request=self.request, order_by=(), **self.table_options())
+        table = self.get_table(shown)
         return super().get_context_data(
             **{
                 "filter": filters,

@@ -8,7 +8,7 @@ from unfold.sites import UnfoldAdminSite
 
 
 class BackofficeSite(UnfoldAdminSite):
-    index_template = "crm_bridge/home.html"
+    index_template = "backoffice/home.html"
     site_url = None
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:

@@ -47,6 +47,10 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (
         _("Campaigns"),
         [
+            Entry(
+                _("Campaigns"), "campaign", "bot:campaigns", "bot_campaigns.view_campaign",
+                "bot_campaigns.services.waiting.campaigns", urgent=True,
+            ),
             Entry(_("Calls"), "call", "bot:calls", "bot_campaigns.view_call"),
             Entry(_("Phonebooks"), "menu_book", "bot:phonebooks", "bot_campaigns.view_phonebook"),
             Entry(_("Survey templates"), "quiz", "bot:templates", "bot_campaigns.view_surveytemplate"),
@@ -168,7 +172,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
-    "DASHBOARD_CALLBACK": "crm_bridge.views.home.dashboard",
+    "DASHBOARD_CALLBACK": "backoffice.home.dashboard",
     "STYLES": [_asset("backoffice/backoffice.css")],
     "SCRIPTS": [_asset("backoffice/backoffice.js")],
     "COLORS": {

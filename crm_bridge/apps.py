@@ -9,6 +9,7 @@ class CrmBridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from backoffice import home
         from backoffice.roles import after_migrate, register
         from crm_bridge import (
             accounts,
@@ -19,5 +20,6 @@ class CrmBridgeConfig(AppConfig):
 
         accounts.register()
         register(roles.ROLES)
+        home.register(home.Part("crm_bridge.views.home.attention", "crm_bridge.views.home.cards"))
         post_migrate.connect(search_index.after_migrate, sender=self, dispatch_uid="contact_search_index")
         post_migrate.connect(after_migrate, sender=self, dispatch_uid="roles")

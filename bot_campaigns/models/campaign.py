@@ -27,6 +27,7 @@ class Campaign(Mirrored):
         PAUSE = "pause", _("pause")
         ABORT = "abort", _("abort")
         END = "end", _("end")
+        DELETE = "delete", _("delete")
 
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
@@ -44,6 +45,8 @@ class Campaign(Mirrored):
     daily_stop = models.TimeField(_("daily until"), null=True, blank=True)
     """Both in the vendor's zone (``BotConnection.vendor_zone``)."""
     total = models.PositiveIntegerField(_("numbers"), null=True, blank=True)
+    counts = models.JSONField(_("numbers by state"), default=dict, blank=True, editable=False)
+    """Of its subscribers, as ``services.figures`` counted them when they were last read: for lists."""
     reported_status = models.IntegerField(_("reported state"), null=True, blank=True)
     reported_at = models.DateTimeField(_("reported"), null=True, blank=True)
     desired = models.CharField(_("asked for"), max_length=6, choices=Desired.choices, blank=True)

@@ -1,18 +1,18 @@
-"""Start, pause, abort and end of campaigns: asked for here, sent by ``control``.
+"""Start, pause, abort, end and removal of campaigns: asked for here, sent by ``control``.
 
 The newest command wins: one that is asked for takes the place of every older one, even of
 a start that is being sent at this moment, whose worker then writes nothing any more. A
 start leaves once; the others are repeated until the bot's report shows what was asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -30,9 +30,11 @@ TAIL = timedelta(minutes=2)
 """How long after a stop calls that were queued before may still go out."""
 
 LAUNCH, STOP = "bot_campaigns.launch_campaign", "bot_campaigns.stop_campaign"
+REMOVE = "bot_campaigns.delete_campaign"
 SEND_TASK = "bot_campaigns.tasks.send_command"
 START = Command.START.name.lower()
 STOPS = ("pause", "abort", "end")
+DELETE = "delete"
 _FINAL = ("abort", "end")
 
 
@@ -96,6 +98,14 @@ def abort(campaign: Campaign, *, by: Any, reason: str = "") -> CampaignCommand:
 def end(campaign: Campaign, *, by: Any, reason: str = "") -> CampaignCommand:
     """Ask for the end."""
     return _stop(campaign, "end", by, reason)
+
+
+def delete(campaign: Campaign, *, by: Any) -> CampaignCommand:
+    """Ask for its removal at the bot, once all its calls are here. What is mirrored stays forever."""
+    _allow(by, REMOVE)
+    if why := state_line(campaign).refused.get(DELETE):
+        raise NotCommanded(why)
+    return _ask(campaign, DELETE, by=by)
 
 
 def pause_for(campaign: Campaign, reason: str) -> CampaignCommand | None:
@@ -214,8 +224,15 @@ class StateLine:
     in_progress: int | None
     words: str
     """What stands in the way, in the bot's or our own words."""
-    actions: list[str] = field(default_factory=list)
-    """What can be asked for now: start, pause, abort, end."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a command cannot be given now, in words, for those that cannot."""
+    resumes: bool = False
+    """A start now goes on with what was started before."""
+
+    @property
+    def actions(self) -> list[str]:
+        """What can be asked for now: start, pause, abort, end, delete."""
+        return [name for name in (START, *STOPS, DELETE) if name not in self.refused]
 
     @property
     def not_yet_stopped(self) -> bool:
@@ -245,13 +262,32 @@ class StateLine:
 
 _NAMES = {
     "start": lambda: _("start"), "pause": lambda: _("pause"),
-    "abort": lambda: _("abort"), "end": lambda: _("end"),
+    "abort": lambda: _("abort"), "end": lambda: _("end"), "delete": lambda: _("delete"),
 }  # fmt: skip
 
 
 def state_line(campaign: Campaign) -> StateLine:
     """What a page says of a campaign's state; two cheap queries."""
-    command = latest(campaign)
+    return state_lines([campaign])[campaign.pk]
+
+
+def state_lines(campaigns: Iterable[Campaign]) -> dict[int, StateLine]:
+    """The same for a whole list, in as many queries."""
+    rows = list(campaigns)
+    given = CampaignCommand.objects.filter(campaign__in=[row.pk for row in rows]).order_by()
+    newest = given.values("campaign").annotate(last=Max("pk")).values("last")
+    commands = {
+        command.campaign_id: command
+        for command in CampaignCommand.objects.filter(pk__in=newest).select_related("author")
+    }
+    launched = Launch.objects.filter(
+        campaign__in=[row.pk for row in rows], confirmed_at__isnull=False
+    ).order_by()
+    statuses = dict(launched.values_list("campaign", "status"))
+    return {row.pk: _line(row, commands.get(row.pk), statuses.get(row.pk)) for row in rows}
+
+
+def _line(campaign: Campaign, command: CampaignCommand | None, launched: str | None) -> StateLine:
     return StateLine(
         operation=command.operation if command else "",
         status=command.status if command else "",
@@ -263,7 +299,8 @@ def state_line(campaign: Campaign) -> StateLine:
         reported_at=campaign.reported_at,
         in_progress=command.resolve.get("in_progress") if command else None,
         words=command.words if command else "",
-        actions=_actions(campaign, command),
+        refused=_refused(campaign, command, launched is not None),
+        resumes=launched == Launch.Status.STARTED,
     )
 
 
@@ -271,12 +308,31 @@ def _asker(command: CampaignCommand) -> str:
     return command.author.get_username() if command.author else _("the calling rules")
 
 
-def _actions(campaign: Campaign, command: CampaignCommand | None) -> list[str]:
-    if campaign.remote_id is None or campaign.gone_at or certainly_stopped(campaign.reported_status):
-        return []
+def _refused(campaign: Campaign, command: CampaignCommand | None, launched: bool) -> dict[str, str]:
+    if campaign.remote_id is None or campaign.gone_at is not None:
+        words = _("AntBOT has no such campaign (any more).")
+        return dict.fromkeys((START, *STOPS, DELETE), words)
     asked = command.operation if command and command.status in _UNDER_WAY else ""
-    found = [name for name in STOPS if name != asked]
-    starting = asked == START or campaign.reported_status == ReportedStatus.STARTED
-    if not starting and asked not in _FINAL and launch_of(campaign):
-        found.insert(0, START)
+    if asked == DELETE:
+        return dict.fromkeys((START, *STOPS, DELETE), _("It is being deleted."))
+    found: dict[str, str] = {}
+    if certainly_stopped(campaign.reported_status):
+        found = dict.fromkeys((START, *STOPS), _("This campaign has ended."))
+        if asked:
+            found[DELETE] = _("Its end is not confirmed yet.")
+        return found
+    found[DELETE] = _("End it first: only a campaign that has ended can be deleted.")
+    if asked in STOPS:
+        found[asked] = _("It is asked for, and repeated until AntBOT confirms it.")
+    if not launched:
+        found[START] = _("This campaign was not launched from here: nobody has checked its numbers.")
+    elif asked == START:
+        found[START] = _("Its start is on its way.")
+    elif campaign.reported_status == ReportedStatus.STARTED:
+        found[START] = _("It is running.")
+    elif asked in _FINAL:
+        found[START] = _("It is being stopped for good.")
+    paused = command is not None and command.operation == "pause" and command.confirmed_at is not None
+    if paused and campaign.reported_status != ReportedStatus.STARTED:
+        found["pause"] = _("It is paused.")
     return found

@@ -6,7 +6,7 @@ call of the campaign goes on, and no start that was sent before can still take e
 """
 
 import logging
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -18,10 +18,11 @@ from backoffice.sync.push import IN_FLIGHT, LostLease, Status, backoff, database
 from bot_campaigns import records
 from bot_campaigns import rules as arithmetic
 from bot_campaigns.antbot.connector import AntBotConnector
-from bot_campaigns.models import Call, Campaign, CampaignCommand, Launch, LaunchNumber
-from bot_campaigns.records import Command, ReportedStatus, SubscriberStatus, status_label
-from bot_campaigns.services import connecting, preflight, remote_edits
+from bot_campaigns.models import BotRun, Call, Campaign, CampaignCommand, Launch, LaunchNumber
+from bot_campaigns.records import Command, ReportedStatus, SubscriberStatus, certainly_stopped, status_label
+from bot_campaigns.services import connecting, live, preflight, remote_edits
 from bot_campaigns.services.commands import (
+    DELETE,
     OUTBOX,
     START,
     STOPS,
@@ -30,6 +31,7 @@ from bot_campaigns.services.commands import (
     ring,
     unclear_start,
 )
+from bot_campaigns.services.pull import Busy
 from bot_campaigns.services.suppression import chunks
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ SOON = timedelta(minutes=1)
 STOP_LEASE = timedelta(seconds=40)
 """Longer than the few urgent calls of one attempt; a dead worker's stop is repeated then."""
 LOOK_AGAIN = 5.0
+READ_AGAIN = 120.0
+"""Between the two readings of a campaign's calls before it is deleted: calls are reported late."""
 
 _FITS = {
     "pause": {ReportedStatus.WAITING, ReportedStatus.STOPPED, ReportedStatus.ENDED, ReportedStatus.COMPLETED},
@@ -80,16 +84,16 @@ def _attempt(entry: CampaignCommand) -> None:
         OUTBOX.write(entry, lease_until=database_now() + STOP_LEASE)
     try:
         with closing(connecting.connect_to(entry.connection, urgent=stopping)) as bot:
-            _stop(entry, bot) if stopping else _start(entry, bot)
+            _STEPS.get(entry.operation, _stop)(entry, bot)
         connecting.note_working(entry.connection)
     except RemoteError as error:
         connecting.note_trouble(entry.connection, error)
-        _after_stop_error(entry, error) if stopping else _after_start_error(entry, error)
+        _AFTER.get(entry.operation, _after_stop_error)(entry, error)
     except LostLease:
         raise
     except Exception as error:
         logger.exception("command %s", entry.pk)
-        if stopping:
+        if stopping or entry.operation == DELETE:
             _again(entry, _("an error of our own: %s") % type(error).__name__)
         else:
             _hold(entry, _("an error of our own: %s") % type(error).__name__)
@@ -333,6 +337,72 @@ def _again(entry: CampaignCommand, words: str) -> None:
 
 def _after_stop_error(entry: CampaignCommand, error: RemoteError) -> None:
     _again(entry, str(error))
+
+
+# --- removal -----------------------------------------------------------------------------
+
+
+def _delete(entry: CampaignCommand, bot: AntBotConnector) -> None:
+    """Delete a campaign at the bot, after two readings of all its calls agreed.
+
+    Its calls go with it there, and some are reported late: nothing is deleted before the
+    mirror has them. A delete that arrives twice finds nothing, so it may be repeated.
+    """
+    campaign = entry.campaign
+    shown = bot.campaign(campaign.remote_id or "")
+    if shown is None:
+        _deleted(entry)
+        return
+    store_report(campaign, shown)
+    if not certainly_stopped(shown.status):
+        OUTBOX.settle(entry, Status.REJECTED, words=_("It has not ended: AntBOT may still call."))
+        return
+    if entry.sent_at is None:
+        try:
+            read = live.read_all(campaign)
+        except Busy:
+            _later(entry, LOOK_AGAIN, _("Its calls are being read."))
+            return
+        if read.status != BotRun.Status.OK or "filter_ignored" in read.details:
+            words = read.error or _("AntBOT ignores what its call report is asked for.")
+            _later(entry, LATER, _("Its calls could not be read to the end, so it stays: %s") % words)
+            return
+        calls, people = campaign.calls.count(), campaign.subscribers.count()
+        seen, entry.resolve["read"] = entry.resolve.get("read"), [calls, people]
+        if seen != [calls, people] or _in_progress(campaign, bot):
+            words = _("%d calls are here. They are read once more before it is deleted.") % calls
+            _later(entry, READ_AGAIN, words)
+            return
+        OUTBOX.mark_sent(entry)
+        audit.record("campaign.delete.sent", campaign, by=entry.author, command=entry.pk, calls=calls)
+    with suppress(Gone):
+        bot.delete_campaign(campaign.remote_id or "")
+    if bot.campaign(campaign.remote_id or "") is None:
+        _deleted(entry)
+    else:
+        _later(entry, LATER, _("AntBOT still shows it."))
+
+
+def _deleted(entry: CampaignCommand) -> None:
+    now = timezone.now()
+    OUTBOX.settle(entry, Status.DONE, words="", confirmed_at=now)
+    Campaign.objects.filter(pk=entry.campaign_id, gone_at__isnull=True).update(gone_at=now)
+    audit.record("campaign.delete.confirmed", entry.campaign, by=entry.author, command=entry.pk)
+
+
+def _later(entry: CampaignCommand, wait: float, words: str) -> None:
+    OUTBOX.settle(entry, Status.UNKNOWN, wait=wait, words=words, resolve=entry.resolve)
+
+
+def _after_delete_error(entry: CampaignCommand, error: RemoteError) -> None:
+    if isinstance(error, Rejected):
+        OUTBOX.settle(entry, Status.REJECTED, words=str(error))
+    else:
+        _later(entry, LATER, str(error))
+
+
+_STEPS = {START: _start, DELETE: _delete}
+_AFTER = {START: _after_start_error, DELETE: _after_delete_error}
 
 
 # --- what is reported --------------------------------------------------------------------

@@ -112,9 +112,8 @@ def count(launch: Launch) -> dict[str, int]:
 
 
 def rules_of(connection: BotConnection) -> CallingRules:
-    """The rules of a connection; the strict profile where nobody has made any."""
-    rules, _made = CallingRules.objects.get_or_create(connection=connection)
-    return rules
+    """The rules of a connection; the strict profile, not stored, where nobody has made any."""
+    return CallingRules.objects.filter(connection=connection).first() or CallingRules(connection=connection)
 
 
 def current_rules(connection: BotConnection) -> CallingRules:
@@ -159,7 +158,7 @@ def stale(launch: Launch, at: datetime) -> str:
         return ""
     if launch.status != Launch.Status.CHECKED or launch.checked_at is None:
         return _("The audience has not been checked yet.")
-    if launch.proof.get("form") != _fingerprint(launch):
+    if launch.proof.get("form") != fingerprint(launch):
         return _("The form was changed after the check.")
     if launch.proof.get("rules") != _snapshot(rules_of(launch.connection)):
         return _("The calling rules were changed after the check.")
@@ -172,11 +171,11 @@ def _proof(
     launch: Launch, plan: Plan, rules: CallingRules, at: datetime, to_dial: int, by: Any
 ) -> dict[str, Any]:
     dialling = arithmetic.dialling_time(to_dial, max(1, launch.frequency), plan.windows(rules, at))
-    mirror, dnc = _mirror_read(launch), _dnc_read(launch.connection)
+    mirror, dnc = mirror_read(launch), dnc_read(launch.connection)
     return {
         "checked_at": at.isoformat(),
         "checked_by": by.get_username() if by is not None else "",
-        "form": _fingerprint(launch),
+        "form": fingerprint(launch),
         "rules": _snapshot(rules),
         "mirror_at": mirror and mirror.isoformat(),
         "dnc_at": dnc and dnc.isoformat(),
@@ -188,7 +187,8 @@ def _proof(
     }
 
 
-def _fingerprint(launch: Launch) -> str:
+def fingerprint(launch: Launch) -> str:
+    """What a check holds for: it changes with every field of the form."""
     values = [getattr(launch, name) for name in _FORM]
     return hashlib.blake2b(orjson.dumps(values, default=str), digest_size=12).hexdigest()
 
@@ -203,7 +203,7 @@ def _snapshot(rules: CallingRules) -> dict[str, Any]:
 # --- ages --------------------------------------------------------------------------------
 
 
-def _mirror_read(launch: Launch) -> datetime | None:
+def mirror_read(launch: Launch) -> datetime | None:
     """When the oldest contact list that matters was last read to its end; None: never."""
     rows = LaunchNumber.objects.filter(launch=launch, contact__isnull=False).order_by()
     involved = set(rows.values_list("contact__connection", flat=True).distinct())
@@ -217,7 +217,8 @@ def _mirror_read(launch: Launch) -> datetime | None:
     )
 
 
-def _dnc_read(connection: BotConnection) -> datetime | None:
+def dnc_read(connection: BotConnection) -> datetime | None:
+    """When the oldest do-not-call list was last read to its end; None: never."""
     states = BotStreamState.objects.filter(connection=connection, stream__startswith=DNC_STREAMS)
     return _oldest(states.values_list("last_ok_at", flat=True))
 
@@ -257,11 +258,11 @@ def brakes(launch: Launch, at: datetime) -> list[Brake]:
         found.append(Brake("form", words, field=name))
     if not arithmetic.window_now(rules, [rules.zone], at):
         found.append(Brake("window", _closed_words(rules, at)))
-    if rules.dnc_required and (words := _age_words(_dnc_read(connection), at, rules.dnc_max_age_minutes)):
+    if rules.dnc_required and (words := _age_words(dnc_read(connection), at, rules.dnc_max_age_minutes)):
         found.append(Brake("dnc", _("Do-not-call lists: %s.") % words))
     if number := _suppressed_since(launch):
         found.append(Brake("suppressed", _("%d handed-over numbers must not be called any more.") % number))
-    if words := _age_words(_mirror_read(launch), at, rules.mirror_max_age_minutes):
+    if words := _age_words(mirror_read(launch), at, rules.mirror_max_age_minutes):
         found.append(Brake("mirror", _("Contacts: %s.") % words, can_override=True))
     return found
 

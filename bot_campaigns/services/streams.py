@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from bot_campaigns.antbot.client import CallFilters
 from bot_campaigns.antbot.connector import AntBotConnector
 from bot_campaigns.antbot.mapping import PrefixRule, prefix_rule
 from bot_campaigns.antbot.walks import ListWalk, NotOffered
-from bot_campaigns.models import BotConnection, BotStreamState, Campaign, Gateway, Subscriber
+from bot_campaigns.models import BotConnection, BotStreamState, Campaign, Gateway
 from bot_campaigns.records import certainly_stopped
+from bot_campaigns.services import figures
 
 RETRIES_END = 24 * 3600
 """Seconds for which a stopped campaign may still change its subscribers: queued retries."""
@@ -140,12 +139,14 @@ def quiet_since(state: BotStreamState) -> dict[str, float]:
 
 
 def count_numbers(connection: BotConnection, campaign_id: int | None = None) -> None:
-    """How many numbers each campaign has, for its page; kept when the campaign is gone."""
-    subscribers = Subscriber.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
-    counted = Coalesce(Subquery(subscribers.annotate(number=Count("pk")).values("number")), 0)
-    campaigns = Campaign.objects.filter(connection=connection).annotate(counted=counted)
+    """How many numbers each campaign has and how far they are, for lists; kept when it is gone."""
+    campaigns = Campaign.objects.filter(connection=connection).order_by()
     if campaign_id is not None:
         campaigns = campaigns.filter(pk=campaign_id)
-    for pk, total, number in campaigns.values_list("pk", "total", "counted"):
-        if total != number:
-            Campaign.objects.filter(pk=pk).update(total=number)
+    known = {pk: (total, counts) for pk, total, counts in campaigns.values_list("pk", "total", "counts")}
+    counted = figures.count(known if campaign_id is not None else None)
+    for pk, (total, before) in known.items():
+        counts = counted.get(pk, {})
+        number = sum(counts.get(name, 0) for name, _label in figures.GROUPS)
+        if (total, before) != (number, counts):
+            Campaign.objects.filter(pk=pk).update(total=number, counts=counts)

@@ -13,6 +13,7 @@ from backoffice.pages import Guarded, Page, pills, safe_next
 from crm_bridge.browse import Browser, Count, Place, TooDeep
 from crm_bridge.browse import Page as Slice
 from crm_bridge.filters import ContactFilter
+from crm_bridge.offers import offers_for
 from crm_bridge.tables.contacts import OPTIONAL_COLUMNS, SHOWN_AT_FIRST, ContactTable, rows_of
 
 LIST = "admin:crm_bridge_contact_changelist"
@@ -117,6 +118,7 @@ class ContactList(Page):
             can_delete=user.has_perm("crm_bridge.delete_contact"),  # type: ignore[union-attr]
             can_export=user.has_perm("crm_bridge.export_contact"),  # type: ignore[union-attr]
             can_import=user.has_perm("crm_bridge.import_contact"),  # type: ignore[union-attr]
+            offers=offers_for(user),
         )
 
     def _size(self) -> int:

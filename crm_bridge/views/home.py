@@ -1,7 +1,6 @@
 """Home: what needs a person, how each connection does, what was new lately."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backoffice.charts import Chart, Series
 from backoffice.connections.runs import sync_progress
+from backoffice.home import Card, Notice
 from backoffice.pages import link
 from backoffice.templatetags.backoffice import span_words
 from crm_bridge.models import (
@@ -34,30 +35,16 @@ CONTACTS = "admin:crm_bridge_contact_changelist"
 CONNECTION = "admin:crm_bridge_connection_change"
 
 
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the shell's start page shows (``UNFOLD["DASHBOARD_CALLBACK"]``)."""
+def cards(request: HttpRequest) -> Iterator[Card]:
+    """The sections of Home about contacts."""
     user = request.user
-    sees_contacts = user.has_perm("crm_bridge.view_contact")  # type: ignore[union-attr]
-    return {
-        **context,
-        "title": _("Home"),
-        "crumbs": [],
-        "attention": attention(user),
-        "cards": [card(connection, user) for connection in _connections()] if sees_contacts else [],
-        "sees_contacts": sees_contacts,
-        "may_connect": user.has_perm("crm_bridge.add_connection"),  # type: ignore[union-attr]
-        "news": news() if sees_contacts else None,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One thing that needs a person."""
-
-    text: str
-    url: str
-    detail: str = ""
-    grave: bool = False
+    if not user.has_perm("crm_bridge.view_contact"):  # type: ignore[union-attr]
+        return
+    connections = [card(connection, user) for connection in _connections()]
+    may_connect = user.has_perm("crm_bridge.add_connection")  # type: ignore[union-attr]
+    yield Card("crm_bridge/home_connections.html", {"cards": connections, "may_connect": may_connect})
+    if connections:
+        yield Card("crm_bridge/home_news.html", {"chart": news()}, row=1, place=1)
 
 
 def attention(user: Any) -> list[Notice]:
@@ -194,51 +181,21 @@ def _numbers(connection_id: int) -> dict[str, int]:
     return numbers
 
 
-def news() -> dict[str, Any]:
-    """New and changed contacts a day, two weeks, as the runs counted them: chart and table."""
+def news() -> Chart:
+    """New and changed contacts a day, two weeks, as the runs counted them."""
     today = timezone.localdate()
     key = f"home:news:{today}"
     found = cache.get(key)
     if found is None:
         midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
         runs = Run.objects.filter(started_at__gte=midnight - timedelta(days=DAYS - 1)).order_by()
-        days = runs.annotate(day=TruncDate("started_at")).values_list("day")
-        found = {day: sums for day, *sums in days.annotate(new=Sum("created"), old=Sum("changed"))}
+        by_day = runs.annotate(day=TruncDate("started_at")).values_list("day")
+        found = {day: sums for day, *sums in by_day.annotate(new=Sum("created"), old=Sum("changed"))}
         cache.set(key, found, 60)
-    rows = []
-    for back in reversed(range(DAYS)):
-        created, changed = found.get(today - timedelta(days=back), (0, 0))
-        rows.append({"day": today - timedelta(days=back), "created": created, "changed": changed})
-    return {"rows": rows, "data": json.dumps(_chart(rows)), "options": json.dumps(CHART_OPTIONS)}
-
-
-def _chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "labels": [f"{row['day']:%d/%m}" for row in rows],
-        "datasets": [
-            {
-                "label": _("new"),
-                "data": [row["created"] for row in rows],
-                "backgroundColor": "var(--color-primary-600)",
-            },
-            {
-                "label": _("changed"),
-                "data": [row["changed"] for row in rows],
-                "backgroundColor": "var(--color-primary-300)",
-            },
-        ],
-    }
-
-
-CHART_OPTIONS = {
-    "responsive": True,
-    "maintainAspectRatio": False,
-    "grouped": True,
-    "maxBarThickness": 22,
-    "animation": False,
-    "plugins": {"legend": {"display": True, "position": "bottom", "labels": {"boxWidth": 12}}},
-    "scales": {
-        "x": {"grid": {"display": False}},
-        "y": {"beginAtZero": True, "ticks": {"precision": 0, "maxTicksLimit": 5}},
-    },
-}
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    created, changed = zip(*(found.get(day, (0, 0)) for day in days), strict=True)
+    return Chart(
+        _("Day"),
+        [f"{day:%d/%m}" for day in days],
+        [Series(_("new"), created), Series(_("changed"), changed, "soft")],
+    )

@@ -111,6 +111,43 @@ EXPECTED = {
     "crm:same_person": PAGE_FOR_ALL,
     "crm:same_person_group": PAGE_FOR_ALL,
     "crm:same_person_of": PAGE_FOR_ALL,
+    **{
+        f"bot:{name}": PAGE_FOR_SENIOR
+        for name in (
+            "campaigns",
+            "campaign",
+            "campaign_live",
+            "campaign_subscribers",
+            "campaign_calls",
+            "campaign_withdrawn",
+            "campaign_proof",
+            "launches",
+            "launch",
+            "launch_numbers",
+            "launch_progress",
+        )
+    },
+    **{
+        f"bot:{name}": Expect(SENIOR, SENIOR)  # asks on GET, does it on POST
+        for name in (
+            "campaign_start",
+            "campaign_pause",
+            "campaign_abort",
+            "campaign_end",
+            "campaign_delete",
+            "campaign_clone",
+            "campaign_unreached",
+            "launch_new",
+            "launch_audience",
+            "launch_message",
+            "launch_pace",
+            "launch_confirm",
+            "launch_resume",
+            "launch_cancel",
+        )
+    },
+    "bot:launch_check": button(SENIOR),
+    "bot:launch_of_contacts": button(SENIOR),
     "admin:index": Expect(EVERYBODY, EVERYBODY),
     "admin:app_list": Expect(EVERYBODY, EVERYBODY),
     "admin:search": Expect(EVERYBODY, EVERYBODY),
@@ -220,6 +257,8 @@ class Site:
         )
         self.entry = audit.record("connection.create", self.connection, by=None)
         self.desk = access_desk.things(self.contact)
+        self.campaign = campaign_rows.campaign(self.bot)
+        self.launch = campaign_rows.of(self.bot, self.contact, campaign=self.campaign)
         self.group = Group.objects.create(name="Night shift")
         self.person = factories.user()
 
@@ -245,7 +284,7 @@ class Site:
             "trash": self.stone, "merge": self.merge, "outgoing": self.rejected,
             "conflict": self.conflict.contact, "run": self.run, "unreadable": self.unreadable,
             "connection": self.connection, "contact": self.contact, "user": self.person, "group": self.group,
-            "auditentry": self.entry,
+            "auditentry": self.entry, "campaign": self.campaign, "launch": self.launch,
         }  # fmt: skip
         values: dict[str, Any] = {"app_label": "crm_bridge", "content_type_id": 1, "url": "nowhere"}
         if name.startswith("bot:"):

@@ -53,8 +53,8 @@ def numbers(count: int, first: int = 0) -> list[str]:
     return [f"+84{915_000_000 + first + index}" for index in range(count)]
 
 
-def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str], **fields: Any) -> Launch:
-    """A checked launch with these numbers to dial."""
+def means(sandbox: SandboxControl, connection: BotConnection) -> tuple[SurveyTemplate, Gateway]:
+    """A survey template with a section and an active gateway, as they stand in the sandbox."""
     there = sandbox.bot.rows("template")[0]
     template = SurveyTemplate.objects.create(
         connection=connection, remote_id=str(there["id"]), name=there["name"]
@@ -64,6 +64,12 @@ def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str],
     gateway = Gateway.objects.create(
         connection=connection, remote_id=str(active["id"]), name=active["name"], is_enabled=True
     )
+    return template, gateway
+
+
+def launch(sandbox: SandboxControl, connection: BotConnection, e164s: list[str], **fields: Any) -> Launch:
+    """A checked launch with these numbers to dial."""
+    template, gateway = means(sandbox, connection)
     now = timezone.now()
     values = {
         "connection": connection, "code": launching.new_code(), "name": "Ưu đãi", "audience": "contacts",
@@ -86,7 +92,7 @@ def recheck(row: Launch) -> Launch:
         status=Launch.Status.CHECKED,
         checked_at=timezone.now(),
         counts=preflight.count(row),
-        proof={"form": preflight._fingerprint(row), "rules": preflight._snapshot(rules)},
+        proof={"form": preflight.fingerprint(row), "rules": preflight._snapshot(rules)},
     )
     row.refresh_from_db()
     return row

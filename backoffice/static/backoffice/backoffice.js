@@ -20,9 +20,42 @@
       event.preventDefault();
       document.getElementById(opener.dataset.dialog)?.showModal();
     }
-    if (closest(event, "[data-close]")) closest(event, "dialog")?.close();
+    const closer = closest(event, "[data-close]");
+    if (closer && closer.closest("dialog")) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    }
+    const asker = closest(event, "a[data-ask]");
+    if (asker && window.htmx && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      ask(asker.href);
+    }
     if (event.target instanceof HTMLDialogElement) event.target.close();
   });
+
+  /* A link that asks opens its question in a dialog; without scripts it is a page of its own. */
+  const ask = (address) => {
+    let box = document.getElementById("ask");
+    if (!box) {
+      box = document.createElement("dialog");
+      box.id = "ask";
+      box.className = "bo-dialog";
+      document.body.append(box);
+    }
+    window.htmx.ajax("GET", address, { target: box, swap: "innerHTML" });
+    box.dataset.address = address;
+  };
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const box = event.detail.target;
+    if (box.id !== "ask" || !box.firstElementChild || box.open) return;
+    box.showModal();
+    box.querySelector("input:not([type=hidden], [type=checkbox]), select")?.focus();
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    const box = event.detail.target;
+    if (box?.id === "ask") window.location.assign(box.dataset.address);
+  });
+
   document.addEventListener("keydown", (event) => {
     const row = closest(event, "tr[data-href]");
     if (event.key === "Enter" && row && event.target === row) openRow(row, event);
@@ -88,6 +121,22 @@
   document.addEventListener("htmx:afterSettle", () => {
     makeRowsReachable();
     countSelected();
+  });
+
+  /* A chart whose numbers were read again. */
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
+      const numbers = document.getElementById(`numbers-${canvas.dataset.chart}`)?.dataset.value;
+      const chart = window.Chart?.getChart(canvas);
+      if (!chart || !numbers || numbers === canvas.dataset.value) continue;
+      canvas.dataset.value = numbers;
+      const fresh = JSON.parse(numbers);
+      chart.data.labels = fresh.labels;
+      fresh.datasets.forEach((set, place) => {
+        if (chart.data.datasets[place]) chart.data.datasets[place].data = set.data;
+      });
+      chart.update("none");
+    }
   });
 
   /* Ages stay true on a page that stays open. */

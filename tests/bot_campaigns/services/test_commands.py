@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from backoffice.sync.push import LostLease
 from bot_campaigns.antbot.connector import AntBotConnector
 from bot_campaigns.models import BotHealth, CampaignCommand, Launch, Suppression
-from bot_campaigns.services import commands, control
+from bot_campaigns.services import commands, control, figures, live
 from tests import factories
+from tests.bot_campaigns.services import rows
 from tests.flows import bot as flow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -250,3 +252,95 @@ def test_a_dead_workers_stop_is_repeated_soon(sandbox, running, by, monkeypatch)
     monkeypatch.setattr(AntBotConnector, "close", lambda self: None)
     flow.work(running)
     assert 2 in flow.told(sandbox)
+
+
+# --- removal -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def remover(by):
+    by.user_permissions.add(Permission.objects.get(codename="delete_campaign"))
+    return type(by).objects.get(pk=by.pk)
+
+
+@pytest.fixture
+def ended(sandbox, running, by):
+    """A campaign that was ended, none of whose calls is here yet."""
+    commands.end(running, by=by)
+    flow.work(running)
+    sandbox.bot.advance(3)
+    assert flow.work(running) == "done"
+    running.refresh_from_db()
+    assert running.calls.count() == 0
+    return running
+
+
+def deletes(sandbox):
+    return [each for each in sandbox.bot.writes() if each["operation"] == "campaigns.delete"]
+
+
+def test_a_campaign_is_deleted_only_after_two_readings_of_all_its_calls(sandbox, ended, remover):
+    rung = len(sandbox.bot.ledger(campaign=ended.remote_id))
+    commands.delete(ended, by=remover)
+    assert flow.work(ended) == "unknown"
+    assert deletes(sandbox) == []
+    assert ended.calls.filter(leg=1).count() == rung > 0
+    assert flow.work(ended) == "done"
+    assert len(deletes(sandbox)) == 1
+    ended.refresh_from_db()
+    assert ended.gone_at is not None
+    assert ended.calls.filter(leg=1).count() == rung
+    assert ended.subscribers.count() == 40
+    assert set(commands.state_line(ended).refused) == {"start", "pause", "abort", "end", "delete"}
+
+
+def test_a_call_reported_late_is_waited_for(sandbox, ended, remover):
+    commands.delete(ended, by=remover)
+    flow.work(ended)
+    sandbox.bot.dial("0915999999", campaign=int(ended.remote_id))
+    assert flow.work(ended) == "unknown"
+    assert deletes(sandbox) == []
+    assert flow.work(ended) == "done"
+    assert ended.calls.filter(e164="+84915999999").exists()
+
+
+@pytest.mark.parametrize("fault", ["lost before", "lost after", "500", "500 after"])
+def test_a_delete_is_repeated_until_it_is_gone(sandbox, ended, remover, fault):
+    commands.delete(ended, by=remover)
+    flow.work(ended)
+    sandbox.bot.faults([{**FAULTS[fault], "method": "DELETE", "path": "*", "times": 1}])
+    flow.work(ended)
+    sandbox.clear()
+    assert flow.work(ended) == "done"
+    assert sandbox.bot.rows("campaign", id=ended.remote_id) == []
+
+
+def test_what_may_still_call_is_not_deleted(sandbox, running, ended, remover):
+    with pytest.raises(PermissionDenied):
+        commands.delete(ended, by=factories.user())
+    ended.reported_status = 2
+    ended.save()
+    with pytest.raises(commands.NotCommanded, match="End it first"):
+        commands.delete(ended, by=remover)
+    ended.reported_status = 4
+    ended.save()
+    commands.delete(ended, by=remover)
+    sandbox.bot.edit_campaign(int(ended.remote_id), status=1)
+    assert flow.work(ended) == "rejected"
+    assert deletes(sandbox) == []
+
+
+def test_lines_of_many_campaigns_cost_as_much_as_of_one(running, by, django_assert_num_queries):
+    commands.pause(running, by=by)
+    others = [rows.campaign(running.connection) for _ in range(5)]
+    with django_assert_num_queries(2):
+        lines = commands.state_lines([running, *others])
+    assert lines[running.pk] == commands.state_line(running)
+    assert lines[others[0].pk].operation == ""
+
+
+def test_a_live_poll_brings_the_numbers_of_a_fresh_launch(running):
+    live.poll(running)
+    running.refresh_from_db()
+    assert running.total == sum(running.counts[name] for name, _label in figures.GROUPS) == 40
+    assert set(running.subscribers.values_list("e164", flat=True)) == set(flow.numbers(40))

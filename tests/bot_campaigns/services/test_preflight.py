@@ -97,6 +97,7 @@ def test_suppressed_number_says_since_when_and_why(bot, crm, manager):
 def test_consent_is_asked_for_only_where_the_rules_do(bot, crm, manager):
     with_consent = rows.person(crm, "0934890883", tags=["agreed"])
     launch = rows.of(bot, with_consent, rows.person(crm, "0934890884", tags=["vip"]))
+    preflight.rules_of(bot).save()
     assert preflight.check(launch, by=manager)["to_dial"] == 2
     CallingRules.objects.update(consent_required=True, consent_tag="agreed")
     counts = preflight.check(launch, by=manager)
@@ -105,7 +106,7 @@ def test_consent_is_asked_for_only_where_the_rules_do(bot, crm, manager):
 
 
 def test_consent_without_a_named_tag_lets_nobody_through(bot, crm, manager):
-    preflight.rules_of(bot)
+    preflight.rules_of(bot).save()
     CallingRules.objects.update(consent_required=True, consent_tag="")
     nameless = rows.person(crm, "0934890884")
     nameless.tags.add(Tag.objects.create(connection=crm, name=""))
@@ -127,7 +128,7 @@ def test_consent_without_a_named_tag_lets_nobody_through(bot, crm, manager):
     ],
 )
 def test_recent_calls_count_by_number_from_every_account(bot, crm, manager, days, hours, ago, verdict):
-    preflight.rules_of(bot)
+    preflight.rules_of(bot).save()
     CallingRules.objects.update(hours_between_calls=hours)
     rows.call(rows.bot(), AN, ago)
     launch = rows.of(bot, rows.person(crm, "0934890883"), not_called_days=days)
@@ -284,7 +285,7 @@ def some_world(seed: int, size: int) -> World:
 
 def made(world: World, bot, crm) -> Launch:
     """The world as rows of the product."""
-    preflight.rules_of(bot)
+    preflight.rules_of(bot).save()
     CallingRules.objects.update(consent_required=world.consent_required, consent_tag="agreed")
     silence(*world.suppressed)
     book = rows.phonebook(bot)
@@ -377,6 +378,7 @@ def test_check_that_breaks_leaves_an_unchecked_draft(bot, crm, manager):
 
 
 def test_check_grows_stale_with_time_form_and_rules(bot, crm, manager):
+    preflight.rules_of(bot).save()
     launch = rows.of(bot, rows.person(crm, "0934890883"))
     assert "not been checked" in preflight.stale(launch, timezone.now())
     preflight.check(launch, by=manager)
@@ -510,7 +512,7 @@ def test_last_moment_refuses_numbers_of_another_running_campaign_only(bot, crm, 
 
 
 def test_last_moment_refuses_withdrawn_consent(bot, crm, manager):
-    preflight.rules_of(bot)
+    preflight.rules_of(bot).save()
     CallingRules.objects.update(consent_required=True, consent_tag="agreed")
     someone = rows.person(crm, "0934890883", tags=["agreed"])
     launch = rows.of(bot, someone)
