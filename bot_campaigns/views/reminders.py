@@ -87,6 +87,7 @@ class OfReminder(Page):
         soon = timezone.now() + timedelta(minutes=1)
         return {
             "alarm": alarm,
+            "number": number_text(alarm),
             "state": reminder_state(alarm),
             "result": reminder_result(alarm),
             "goes_out": reminders.goes_out_at(alarm),
