@@ -29,6 +29,7 @@ class Entry:
 
 
 WAITING = "crm_bridge.services.waiting."
+BOT_TROUBLES = "bot_campaigns.services.troubles."
 
 MENU: list[tuple[Any, list[Entry]]] = [
     ("", [Entry(_("Home"), "home", "admin:index")]),
@@ -51,6 +52,10 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(_("Gateways"), "router", "bot:gateways", "bot_campaigns.view_gateway"),
             Entry(_("Do-not-call"), "phone_disabled", "bot:suppressions", "bot_campaigns.view_suppression"),
             Entry(_("Reminders"), "alarm", "bot:reminders", "bot_campaigns.view_alarm"),
+            Entry(
+                _("Incidents"), "crisis_alert", "bot:incidents", "bot_campaigns.view_incident",
+                BOT_TROUBLES + "incidents", urgent=True,
+            ),
         ],
     ),
     (
@@ -78,6 +83,18 @@ MENU: list[tuple[Any, list[Entry]]] = [
                 _("Connections"), "hub", "admin:crm_bridge_connection_changelist",
                 "crm_bridge.view_connection", WAITING + "troubled_connections", urgent=True,
             ),
+            Entry(
+                _("Bot runs"), "robot_2", "bot:runs", "bot_campaigns.view_botrun", BOT_TROUBLES + "held_runs"
+            ),
+            Entry(
+                _("Bot connections"), "smart_toy", "admin:bot_campaigns_botconnection_changelist",
+                "bot_campaigns.view_botconnection", BOT_TROUBLES + "connections", urgent=True,
+            ),
+            Entry(
+                _("Unreadable bot records"), "report", "bot:unreadable", "bot_campaigns.view_botquarantine",
+                BOT_TROUBLES + "unreadable",
+            ),
+            Entry(_("Calling rules"), "gavel", "bot:rules", "bot_campaigns.view_callingrules"),
         ],
     ),
     (

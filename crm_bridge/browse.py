@@ -20,6 +20,8 @@ from crm_bridge.search import Search, Way
 
 COUNT_LIMIT = 1_000
 ENOUGH_TO_COUNT = 50
+GLANCE = 500
+"""Rows looked at first: how often a name comes there tells whether walking on can fill a page."""
 WALK = 5_000
 LONG_WALK = 20_000
 """Rows looked at when no index can help (a single letter)."""
@@ -179,8 +181,7 @@ class Browser:
         self, way: Way, limit: int, enough: int, place: Place | None, newest_first: bool, skip: int
     ) -> list[Place]:
         contacts = self._beyond(self.contacts, place, newest_first)
-        if not way.ending:
-            budget = WALK if way.indexable else LONG_WALK
+        for budget in self._budgets(way, skip):
             bound = self._bound(place, newest_first, budget)
             window = contacts.filter(way.condition)
             if bound is not None:
@@ -196,7 +197,18 @@ class Browser:
             if len(places) > enough:
                 self._stopped_early = most < limit
                 return places
+            if len(places) * WALK <= enough * budget:
+                break
         return self._places(way.by_index(contacts, self._vendor), newest_first, limit, skip)
+
+    @staticmethod
+    def _budgets(way: Way, skip: int) -> tuple[int, ...]:
+        """How many rows are walked, in turn, before the index is asked."""
+        if way.ending:
+            return ()
+        if not way.indexable:
+            return (LONG_WALK,)
+        return (WALK,) if skip or WALK <= GLANCE else (GLANCE, WALK)
 
     def _bound(self, place: Place | None, newest_first: bool, budget: int) -> Place | None:
         """The place ``budget`` rows further on; None when the list ends before."""

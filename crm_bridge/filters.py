@@ -9,13 +9,14 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.widgets import FlatSelect
 from crm_bridge import choices
 from crm_bridge.models import Contact, ContactChange, Tag
 from crm_bridge.models.contact import ContactTag
 from crm_bridge.search import LONGEST_QUERY, Search
 
 
-class OfferedSelect(forms.Select):
+class OfferedSelect(FlatSelect):
     """A select over values that exist; one from an old address stays selectable."""
 
     def __init__(self, column: str) -> None:
@@ -71,18 +72,29 @@ class ContactFilter(filters.FilterSet):
             }
         ),
     )
-    kind = filters.ChoiceFilter(label=_("Kind"), choices=Contact.Kind.choices, empty_label=_("any"))
+    kind = filters.ChoiceFilter(
+        label=_("Kind"), choices=Contact.Kind.choices, empty_label=_("any"), widget=FlatSelect
+    )
     stage = OfferedFilter("stage", _("Stage"))
     tag = TagFilter(label=_("Tags"), choices=_tags, method="with_tags", widget=forms.CheckboxSelectMultiple)
     responsible = OfferedFilter("responsible", _("Responsible"))
     source = OfferedFilter("source", _("Source"))
     connection = filters.ChoiceFilter(
-        label=_("CRM"), field_name="connection_id", choices=_connections, empty_label=_("any")
+        label=_("CRM"),
+        field_name="connection_id",
+        choices=_connections,
+        empty_label=_("any"),
+        widget=FlatSelect,
     )
     state = filters.ChoiceFilter(
-        label=_("State"), choices=Contact.State.choices[1:], empty_label=Contact.State.LIVE.label
+        label=_("State"),
+        choices=Contact.State.choices[1:],
+        empty_label=Contact.State.LIVE.label,
+        widget=FlatSelect,
     )
-    sync = filters.ChoiceFilter(label=_("Sync"), choices=SYNC, method="in_sync_state", empty_label=_("any"))
+    sync = filters.ChoiceFilter(
+        label=_("Sync"), choices=SYNC, method="in_sync_state", empty_label=_("any"), widget=FlatSelect
+    )
     since = filters.DateFilter(
         label=_("Updated since"),
         method="updated_since",

@@ -99,6 +99,7 @@ class ContactRecord:
     source: str = ""
     responsible: str = ""
     custom_fields: Mapping[str, Any] = field(default_factory=dict)
+    """By the key of its definition; by label where the vendor tells none."""
     score_available: float | None = None
     score_rank: float | None = None
     rank_name: str = ""
@@ -141,6 +142,101 @@ class Operation(StrEnum):
     CREATE = "create"
     EDIT = "edit"
     DELETE = "delete"
+    MERGE = "merge"
+    """The change's contact goes into another one: ``values["survivor"]`` is its remote id."""
+    RELATE = "relate"
+    """Entries of a panel are attached, detached or replaced: ``values`` is a ``Relation`` as JSON."""
+
+
+class FieldType(StrEnum):
+    """How a custom field is entered and shown."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "datetime"
+    LINK = "link"
+    BOOLEAN = "boolean"
+    SELECT = "select"
+    RADIO = "radio"
+    CHECKBOX = "checkbox"
+    """Any number of the choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChoice:
+    value: str
+    """What the vendor stores."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDefinition:
+    """One custom field as the vendor defines it.
+
+    Canonical values under ``ContactRecord.custom_fields[key]``: text (numbers too, as the
+    vendor writes them; dates ISO) for all types but these: ``BOOLEAN`` a bool, ``SELECT`` and
+    ``RADIO`` one choice's value, ``CHECKBOX`` a list of choice values in the order of the choices.
+    """
+
+    key: str
+    label: str
+    type: FieldType = FieldType.TEXT
+    choices: tuple[FieldChoice, ...] = ()
+    required: bool = False
+    editable: bool = True
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelEntry:
+    """One line of a panel: an association, or an event of a history."""
+
+    title: str
+    text: str = ""
+    """Plain text; markup of the vendor is taken out by the mapping."""
+    at: datetime | None = None
+    author: str = ""
+    kind: str = ""
+    """What it is, in our words: ``call``, ``ticket``, ``chat``, ``change`` …"""
+    ref: str = ""
+    """The vendor's id, by which it is attached and detached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Live extras of one contact, as the vendor holds them at this moment."""
+
+    key: str
+    entries: tuple[PanelEntry, ...] = ()
+    next_page: int | None = None
+    """More entries can be asked for under this number."""
+
+
+class RelationAction(StrEnum):
+    ATTACH = "attach"
+    DETACH = "detach"
+    REPLACE = "replace"
+    """Exactly these, and no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What ``Operation.RELATE`` does. Each action applied twice is applied once."""
+
+    panel: str
+    action: RelationAction
+    refs: tuple[str, ...]
+
+    def to_values(self) -> dict[str, Any]:
+        """As ``Change.values`` carries it."""
+        return {"panel": self.panel, "action": self.action.value, "refs": list(self.refs)}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Relation":
+        return cls(values["panel"], RelationAction(values["action"]), tuple(values["refs"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +263,8 @@ class PushResult:
 
     identity: Identity | None = None
     words: str = ""
+    record: ContactRecord | None = None
+    """The contact as it was read back to prove the identity, where that was done already."""
 
 
 # --- canonical field values --------------------------------------------------------------

@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED, CONTACTS = 7, 120
+BASE_PATHS = {"udesk": "/open_api_v1"}
 
 
 class SandboxError(AssertionError):
@@ -35,7 +36,7 @@ class SandboxControl:
 
     def base(self, vendor: str = "antcrm") -> str:
         """The base URL a connection to this vendor uses."""
-        return f"{self.url}/{vendor}"
+        return f"{self.url}/{vendor}{BASE_PATHS.get(vendor, '')}"
 
     def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """One control call, as `control("POST", "antcrm/trash", {"leadId": 3})`."""
@@ -62,9 +63,9 @@ class SandboxControl:
         """Replace the vendor's fault rules."""
         self.control("POST", "faults", {"vendor": vendor, "faults": faults, "seed": seed})
 
-    def fault(self, kind: str, **options: Any) -> None:
-        """Replace the rules by a single one."""
-        self.faults([{"kind": kind, **options}])
+    def fault(self, kind: str, vendor: str = "antcrm", **options: Any) -> None:
+        """Replace the vendor's rules by a single one."""
+        self.faults([{"kind": kind, **options}], vendor)
 
     def clear(self) -> None:
         """Drop all fault rules."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from urllib3.exceptions import HTTPError
@@ -60,6 +60,13 @@ class Received:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Judge(Protocol):
+    """For systems whose answers say in their body, not by their status, what became of a call."""
+
+    def __call__(self, received: Received, *, read: bool) -> RemoteError | bool:
+        """The error that the body tells, True for its plain yes, False where the status has to tell."""
 
 
 def receive(answer: BaseHTTPResponse, max_bytes: int) -> Received:
@@ -119,7 +126,7 @@ def with_evidence(error: RemoteError, received: Received) -> RemoteError:
     error.keep_evidence(
         request_id=next(filter(None, map(received.headers.get, _REQUEST_ID_HEADERS)), ""),
         excerpt=received.body[:2000].decode("utf-8", "replace"),
-        words=words_of(received.body),
+        words=error.words or words_of(received.body),
     )
     return error
 

@@ -88,5 +88,9 @@ class ConnectionBroken(RemoteError):
     """Wrong credentials, address or configuration: pause the connection, keep every row."""
 
 
+class StaleCredential(ConnectionBroken):
+    """It refused a signature or token for its age or its use, and did nothing: one made anew may pass."""
+
+
 class BadResponse(RemoteError):
     """A read was answered with something that is not what this API speaks."""

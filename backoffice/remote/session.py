@@ -21,10 +21,10 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import orjson
 from urllib3.response import BaseHTTPResponse
 
-from backoffice.remote.answers import Received, error_for, receive, refusal, with_evidence
+from backoffice.remote.answers import Judge, Received, error_for, receive, refusal, with_evidence
 from backoffice.remote.auth import Auth, Outgoing
 from backoffice.remote.body import NotJson, TooBig, parse_json
-from backoffice.remote.errors import ConnectionBroken, RemoteError, RetryLater
+from backoffice.remote.errors import ConnectionBroken, RemoteError, RetryLater, StaleCredential
 from backoffice.remote.limits import CircuitBreaker, Limiter, NoBreaker, NoLimit
 from backoffice.remote.redact import one_line, redact
 from backoffice.remote.target import check_base_url
@@ -64,6 +64,7 @@ class _Call:
     send: Send
     ends: float
     read: bool
+    attempts: int
 
 
 class RemoteSession:
@@ -86,6 +87,7 @@ class RemoteSession:
         throttling: Collection[int] = frozenset({429}),
         renew_on: Collection[int] = frozenset({401}),
         content_types: Collection[str] = frozenset({"application/json"}),
+        judge: Judge | None = None,
         read_attempts: int = 4,
         longest_wait: float = 10.0,
         ca_file: str | None = None,
@@ -97,7 +99,7 @@ class RemoteSession:
         self._breaker: CircuitBreaker = breaker or NoBreaker()
         self._timeouts, self._deadline, self._max_bytes = timeouts or Timeouts(), deadline, max_bytes
         self._throttling, self._renew_on, self._content_types = throttling, renew_on, content_types
-        self._read_attempts, self._longest_wait = read_attempts, longest_wait
+        self._judge, self._read_attempts, self._longest_wait = judge, read_attempts, longest_wait
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "application/json",
@@ -146,9 +148,16 @@ class RemoteSession:
                 raise self._told(refusal(False, str(error)), operation, received) from error
         return Answer(received.status, data, received.headers)
 
-    def fetch(self, path: str, params: Params | None = None, *, operation: str) -> bytes:
-        """Reads one page of a long walk as bytes: same promises, less overhead; see `parse`."""
-        return self._call(self._outgoing("GET", path, params), operation, self._transports.by_pool, ()).body
+    def fetch(
+        self, path: str, params: Params | None = None, *, operation: str, repeatable: bool = True
+    ) -> bytes:
+        """Reads one page of a long walk as bytes: same promises, less overhead; see `parse`.
+
+        A read that is not `repeatable` moves a cursor on the other side: it is asked once only.
+        """
+        request = self._outgoing("GET", path, params)
+        attempts = self._read_attempts if repeatable else 1
+        return self._call(request, operation, self._transports.by_pool, (), attempts).body
 
     def parse(self, body: bytes, *, operation: str) -> Any:
         """JSON data of a body that was read; raises BadResponse."""
@@ -168,9 +177,17 @@ class RemoteSession:
             headers["Content-Type"] = "application/json"
         return Outgoing(method, self._target.path + path, pairs, headers, body)
 
-    def _call(self, request: Outgoing, operation: str, send: Send, gone: Collection[int]) -> Received:
+    def _call(
+        self,
+        request: Outgoing,
+        operation: str,
+        send: Send,
+        gone: Collection[int],
+        attempts: int | None = None,
+    ) -> Received:
         """Attempts until there is an answer to return, an error to raise or no time left."""
-        call = _Call(operation, send, time.monotonic() + self._deadline, request.method in _READS)
+        ends, read = time.monotonic() + self._deadline, request.method in _READS
+        call = _Call(operation, send, ends, read, attempts or self._read_attempts)
         renewed, redirects = False, 0
         for number in itertools.count(1):
             error: RemoteError | None
@@ -179,12 +196,12 @@ class RemoteSession:
             except RemoteError as failure:
                 error = failure
             else:
-                error = error_for(received, read=call.read, gone=gone, throttling=self._throttling)
-                error = error or self._unfit(received, call.read)
+                error = self._verdict(received, call.read, gone)
                 if error is None:
                     return received
                 with_evidence(error, received)
-                if received.status in self._renew_on and not renewed and self._refreshed(generation, call):
+                stale = received.status in self._renew_on or isinstance(error, StaleCredential)
+                if stale and not renewed and self._refreshed(generation, call):
                     renewed = True
                     continue
                 if received.status in _REDIRECTS and call.read and redirects < _MAX_REDIRECTS:
@@ -238,6 +255,15 @@ class RemoteSession:
         self._breaker.succeeded()
         return received, generation
 
+    def _verdict(self, received: Received, read: bool, gone: Collection[int]) -> RemoteError | None:
+        """What the answer means: by its body where a judge can tell, by its status otherwise."""
+        unfit = self._unfit(received, read)
+        if self._judge is not None and unfit is None and received.status not in _REDIRECTS:
+            said = self._judge(received, read=read)
+            if said is not False:
+                return None if said is True else said
+        return error_for(received, read=read, gone=gone, throttling=self._throttling) or unfit
+
     def _unfit(self, received: Received, read: bool) -> RemoteError | None:
         """A 2xx answer that cannot be what was asked for."""
         if not received.body.strip():
@@ -266,7 +292,7 @@ class RemoteSession:
 
     def _wait_before_retry(self, error: RemoteError, number: int, call: _Call) -> float | None:
         """Seconds to sleep before the next attempt; None when the caller must decide."""
-        if not call.read or not isinstance(error, RetryLater) or number >= self._read_attempts:
+        if not call.read or not isinstance(error, RetryLater) or number >= call.attempts:
             return None
         wait = error.after
         if wait is None:

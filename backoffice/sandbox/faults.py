@@ -44,7 +44,7 @@ AFTER: dict[str, dict[str, Any]] = {
     "close_after_idle": {"seconds": 0.0},
     "drop_next": {},
     "wrong_content_type": {"content_type": "text/html"},
-    "success": {"value": False, "remove": False},
+    "success": {"value": False, "remove": False, "key": "success"},
     "empty_page": {"page": None},
     "short_page": {"page": None, "drop": None},
     "wrong_types": {"field": None, "value": None, "missing": False, "records": 1},
@@ -64,6 +64,7 @@ COMMON: dict[str, Any] = {
 FREE = {"retry_after", "body", "value"}  # parameters that take anything
 NULLABLE = {"times": int, "page": int, "drop": int, "field": str}  # types of parameters that default to null
 FILTERS_KEPT = ("page", "limit")
+SIGNATURE = ("email", "timestamp", "nonce", "sign", "sign_version")  # of requests signed in their query
 
 
 class BadRule(ValueError):
@@ -194,7 +195,8 @@ def change_request(fault: Fault, request: Request) -> None:
     if fault.kind == "ignore_page":
         query.pop("page", None)
     elif fault.kind == "ignore_filter":
-        request.query = {key: value for key, value in query.items() if key in FILTERS_KEPT}
+        kept = (*FILTERS_KEPT, *SIGNATURE) if "sign" in query else FILTERS_KEPT
+        request.query = {key: value for key, value in query.items() if key in kept}
     elif fault.kind == "repeat_page" and options["page"] in (None, _page(request)):
         query["page"] = str(max(1, _page(request) - 1))
     elif fault.kind == "shift_page":

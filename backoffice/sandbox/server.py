@@ -20,6 +20,8 @@ from .control import Control
 from .faults import Fault, FaultPlan
 from .journal import Counters, WriteLog
 from .switches import Switches
+from .udesk import Udesk
+from .udesk_seed import people_of as shared_people
 from .wire import Answer, BadRequest, Request, json_answer, read_request, reset, send
 
 
@@ -45,7 +47,8 @@ def build_vendors(
     bot = AntBot(
         log, seed=seed, today=today, speed=bot_speed, people=lambda count: people_of(crm.book.data, count)
     )
-    vendors: list[Vendor] = [crm, bot]
+    desk = Udesk(log, seed=seed, contacts=contacts, today=today, person=shared_people(lambda: crm.book.data))
+    vendors: list[Vendor] = [crm, bot, desk]
     return {vendor.name: vendor for vendor in vendors}
 
 

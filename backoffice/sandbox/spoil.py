@@ -27,6 +27,9 @@ WRONG_TYPES: tuple[tuple[str, Any], ...] = (
     ("total", None),
 )
 MARK = "7777777777777777"
+LISTS = ("data", "results", "items", "customers")
+#: What some vendors call the fields that rules name.
+ALIASES = {"id": ("leadId", "customerId"), "name": ("nick_name",)}
 
 
 def dump(value: Any) -> bytes:
@@ -65,9 +68,7 @@ def records_of(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
-        inner = next(
-            (v for k, v in value.items() if k in ("data", "results", "items") and isinstance(v, list)), None
-        )
+        inner = next((v for k, v in value.items() if k in LISTS and isinstance(v, list)), None)
         return [value] if inner is None else inner
     return []
 
@@ -102,12 +103,12 @@ def wrong_types(body: bytes, options: dict[str, Any], turn: int) -> bytes:
 
 
 def success(body: bytes, options: dict[str, Any], turn: int) -> bytes:
-    """The answer with another `success`, or without it."""
+    """The answer with another `success` (or what `key` names), or without it."""
     value = json.loads(body)
     if isinstance(value, dict):
-        value["success"] = options["value"]
+        value[options["key"]] = options["value"]
         if options["remove"]:
-            del value["success"]
+            del value[options["key"]]
     return dump(value)
 
 
@@ -141,9 +142,7 @@ def _in_first(body: bytes, field: str, wrong: Any) -> bytes:
 
 
 def _key(record: dict[str, Any], field: str) -> str:
-    if field != "id":
-        return field
-    return next((key for key in ("leadId", "customerId") if key in record), "id")
+    return next((key for key in (field, *ALIASES.get(field, ())) if key in record), field)
 
 
 JSON_SPOILERS: dict[str, Callable[[bytes, dict[str, Any], int], bytes]] = {

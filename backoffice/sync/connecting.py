@@ -3,6 +3,7 @@
 from typing import Any
 
 from cryptography.fernet import InvalidToken
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backoffice.remote.errors import ConnectionBroken, RemoteError
@@ -36,6 +37,12 @@ def note_working(connection: AbstractConnection) -> None:
     _health_rows(connection).filter(connection=connection, needs_attention=True).update(
         needs_attention=False, last_error=""
     )
+
+
+def troubled(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Of the health rows those that a person has to look at: refused credentials, or paused."""
+    paused = Q(open_until__gt=timezone.now())
+    return rows.filter(Q(needs_attention=True) | paused, connection__is_active=True)
 
 
 def _health_rows(connection: Any) -> Any:

@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backoffice.connections import addresses
+
 register = template.Library()
 NEVER = mark_safe('<span class="bo-quiet">–</span>')
 
@@ -129,3 +131,44 @@ def page_url(context: template.Context, number: int) -> str:
     query = context["request"].GET.copy()
     query["page"] = str(number)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def row_url(row: Any, name: str, *args: Any) -> str:
+    """Address of the page ``name`` of the row's own app."""
+    return addresses.address_of(row, name, *args)
+
+
+@register.simple_tag(takes_context=True)
+def may(context: template.Context, action: str, row: Any) -> bool:
+    """Whether the visitor may do this to rows like that one."""
+    return addresses.may(context["request"].user, action, row)
+
+
+@register.filter(name="in")
+def is_in(item: Any, items: Any) -> bool:
+    """Whether a name is among others."""
+    return item in (items or ())
+
+
+@register.filter
+def changed_words(entry: Any) -> str:
+    """What an audit entry says of values before and after: "window_end: 17:00 → 18:00"."""
+    before, after = entry.data.get("before"), entry.data.get("after")
+    if isinstance(after, Mapping):
+        old = before if isinstance(before, Mapping) else {}
+        return "; ".join(f"{name}: {plain(old.get(name))} → {plain(value)}" for name, value in after.items())
+    change = f"{plain(before)} → {plain(after)}"
+    return f"{change} · {entry.summary}" if entry.summary else change
+
+
+@register.filter
+def form_url(row: Any) -> str:
+    """Address of the shell's form of a row."""
+    return addresses.form_of(row)
+
+
+@register.filter
+def kind_of(row: Any) -> str:
+    """The model's name, for ids that are unique on a page."""
+    return str(row._meta.model_name)

@@ -94,7 +94,7 @@ class Call(Mirrored, Number):
 
 
 class Incident(models.Model):
-    """A call that the rules do not allow, seen in the report: the campaign is paused."""
+    """A call or campaign that the rules do not allow, seen in the report: the campaign is paused."""
 
     class Kind(models.TextChoices):
         OUTSIDE_WINDOW = "window", _("outside the calling window")
@@ -102,6 +102,7 @@ class Incident(models.Model):
         TOO_SOON = "too_soon", _("second call within the hours between two calls")
         TWICE = "twice", _("called twice in one campaign")
         CHANGED = "changed", _("campaign changed remotely against the rules")
+        RULES = "rules", _("campaign no longer within the rules, which were changed")
 
     connection = models.ForeignKey(BotConnection, on_delete=models.PROTECT, related_name="incidents")
     campaign = models.ForeignKey(Campaign, null=True, on_delete=models.SET_NULL, related_name="incidents")
@@ -111,6 +112,7 @@ class Incident(models.Model):
     created_at = models.DateTimeField(_("found"), default=timezone.now)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_by = models.CharField(_("closed by"), max_length=150, blank=True)
+    close_reason = models.CharField(_("closed because"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("incident")
@@ -118,7 +120,10 @@ class Incident(models.Model):
         ordering = ["-created_at", "-id"]
         default_permissions = ("view", "change")
         constraints = [models.UniqueConstraint(fields=["call", "kind"], name="incident_once_per_call")]
-        indexes = [models.Index(fields=["closed_at", "-created_at"], name="incident_open")]
+        indexes = [
+            models.Index(fields=["closed_at", "-created_at"], name="incident_open"),
+            models.Index(fields=["-created_at", "-id"], name="incident_found"),
+        ]
 
     def __str__(self) -> str:
         return self.summary

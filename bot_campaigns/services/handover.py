@@ -6,7 +6,9 @@ after every answer that is not a clear yes. The phonebook belongs to this launch
 """
 
 import logging
+import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -36,6 +38,7 @@ from bot_campaigns.plan import Unclear, dialling_days, vendor_hours
 from bot_campaigns.records import BotContactDraft, CampaignDraft
 from bot_campaigns.services import commands, connecting, preflight
 from bot_campaigns.services.launching import HAND_OVER_TASK
+from bot_campaigns.services.sets import texts
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,10 @@ NAME_LENGTH = 90
 MOST_REFUSED = 20
 """So many numbers refused one after the other are no matter of the numbers."""
 _BROKEN_REST = 60.0
+LOOK_AT, GOOD_FOR = 500, 2.0
+"""So many rows are held against the rules at once, and so many seconds may pass until they leave."""
+SURE_FOR = 1.0
+"""Seconds after a renewal in which the lease is ours without asking, for it lasts far longer."""
 
 Status, Withdrawal = Launch.Status, LaunchNumber.Withdrawal
 
@@ -137,10 +144,28 @@ def _own_country(region: str) -> tuple[str, str]:
 class _Chunk:
     """Up to a hundred rows that may still be called, as they go out."""
 
-    last: int
     together: list[LaunchNumber]
     singly: list[LaunchNumber]
     drafts: list[BotContactDraft]
+    last: int
+
+
+class _Look:
+    """Rows that were found callable a moment ago; what is left of them is looked at again later."""
+
+    def __init__(self, rows: Sequence[LaunchNumber], known: set[str]) -> None:
+        self._rows, self._known, self._at = deque(rows), known, time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        return bool(self._rows) and time.monotonic() - self._at < GOOD_FOR
+
+    def take(self) -> _Chunk:
+        rows = [self._rows.popleft() for _row in range(min(BULK_SIZE, len(self._rows)))]
+        # the vendor's bulk call stops at a number that any phonebook holds
+        together = [row for row in rows if row.e164 not in self._known]
+        singly = [row for row in rows if row.e164 in self._known]
+        return _Chunk(together, singly, [_draft(row) for row in together], rows[-1].pk)
 
 
 class _HandOver:
@@ -150,6 +175,9 @@ class _HandOver:
         self.launch, self.token = launch, token
         self.rows = LaunchNumber.objects.filter(launch=launch, verdict=LaunchNumber.Verdict.DIAL)
         self._refused_in_a_row = 0
+        self._renewed = time.monotonic()
+        self._look: _Look | None = None
+        self._taken = 0
 
     def run(self, bot: AntBotConnector) -> None:
         """All steps; those done before are found done."""
@@ -170,8 +198,14 @@ class _HandOver:
         lease = Now() + timedelta(seconds=lease_seconds())
         if mine.filter(lease_until__gt=Now()).update(lease_until=lease, **values) != 1:
             raise LostLease(f"launch {self.launch.pk}: somebody else hands it over, or it was cancelled")
+        self._renewed = time.monotonic()
         for name, value in values.items():
             setattr(self.launch, name, value)
+
+    def still_mine(self) -> None:
+        """Before a number leaves: the lease is ours. Raises ``LostLease``."""
+        if time.monotonic() - self._renewed > SURE_FOR:
+            self.save()
 
     def leave(self, *, words: str = "", wait: float = 0.0, status: str = Status.HANDING_OVER) -> None:
         """End this turn."""
@@ -225,38 +259,46 @@ class _HandOver:
         While a hundred are on their way, those before them are written down and the next
         are looked at. What is lost by dying in between is found by listing the phonebook.
         """
-        chunk, arrived = self._next(0), list[LaunchNumber]()
+        chunk, arrived = self._next(), list[LaunchNumber]()
         with ThreadPoolExecutor(1, "hand-over") as sender:
             while chunk is not None:
                 sent = None
                 if chunk.together:
-                    self.save()
+                    self.still_mine()
                     sent = sender.submit(bot.create_contacts, self._book, chunk.drafts)
                 self._handed({row.pk: "" for row in arrived})
-                following = self._next(chunk.last)
+                following = self._next()
                 missing = self._missing(bot, chunk, sent)
+                if missing is not None:  # the phonebook was listed: what comes next may be there
+                    self._look, self._taken = None, chunk.last
+                    following = None
                 arrived = chunk.together if missing is None else []
                 for row in [*chunk.singly, *(missing or [])]:
                     self._one(bot, row)
-                chunk = following
+                chunk = following or self._next()
         self._handed({row.pk: "" for row in arrived})
 
-    def _next(self, after: int) -> _Chunk | None:
-        """The next rows that may still be called at this moment."""
-        rows = list(self._pending().filter(pk__gt=after).order_by("pk")[:BULK_SIZE])
-        if not rows:
+    def _next(self) -> _Chunk | None:
+        """The next rows that may still be called at this moment; None at the end."""
+        if self._look is None or not self._look.is_fresh:
+            self._look = self._look_at_more()
+        if self._look is None:
             return None
-        allowed = self._still_allowed(rows)
-        numbers = [row.e164 for row in allowed]
-        known = set(
-            BotContact.objects.filter(connection=self.launch.connection, e164__in=numbers)
-            .order_by()
-            .values_list("e164", flat=True)
-        )
-        # the vendor's bulk call stops at a number that any phonebook holds
-        together = [row for row in allowed if row.e164 not in known]
-        singly = [row for row in allowed if row.e164 in known]
-        return _Chunk(rows[-1].pk, together, singly, [_draft(row) for row in together])
+        chunk = self._look.take()
+        self._taken = chunk.last
+        return chunk
+
+    def _look_at_more(self) -> _Look | None:
+        """Hold the rows that come next against the rules; those refused are written down."""
+        after = self._taken
+        while rows := list(self._pending().filter(pk__gt=after).order_by("pk")[:LOOK_AT]):
+            if allowed := self._still_allowed(rows):
+                numbers = [row.e164 for row in allowed]
+                known = BotContact.objects.filter(connection=self.launch.connection, e164__in=texts(numbers))
+                known = known.exclude(e164="")  # what the index leaves out
+                return _Look(allowed, set(known.order_by().values_list("e164", flat=True)))
+            after = rows[-1].pk
+        return None
 
     def _missing(
         self, bot: AntBotConnector, chunk: _Chunk, sent: "Future[None] | None"

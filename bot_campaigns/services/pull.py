@@ -8,7 +8,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from backoffice import audit
 from backoffice.remote.errors import BadResponse, ConnectionBroken, RemoteError
 from backoffice.sync import settle
 from backoffice.sync.bulk import bulk
@@ -30,7 +29,7 @@ from bot_campaigns.services.connecting import connect_to, note_trouble, note_wor
 from bot_campaigns.services.sinks import RowSink, reported_all
 from bot_campaigns.services.streams import STREAMS, calls_since, count_numbers, quiet_since, whole_walks
 
-__all__ = ["Busy", "approve", "dismiss", "due_streams", "ensure_streams", "pull", "pull_connection"]
+__all__ = ["Busy", "due_streams", "ensure_streams", "pull", "pull_connection"]
 
 Mode, Status = BotRun.Mode, BotRun.Status
 LOOK_BACK = timedelta(hours=48)
@@ -43,6 +42,8 @@ CHEAP_LOOK = 30
 WHOLE_AGAIN = timedelta(hours=1)
 """Where the bot ignores the dates, every look at the calls reads all of them."""
 STALE_PLACE = timedelta(hours=1)
+APPROVED_AGAIN = timedelta(minutes=1)
+"""A walk that a person approved is tried again that soon, until one came to its end."""
 Progress = Callable[[BotRun], None]
 
 
@@ -63,6 +64,8 @@ def due_streams(now: datetime) -> list[tuple[int, str, str]]:
         started, wait = state.last_started_at, timedelta(seconds=state.every)
         if state.cursor.get("filter_ignored"):
             wait = max(wait, WHOLE_AGAIN)
+        if state.cursor.get("allowed"):  # a person wants the held walk made again
+            wait = min(wait, APPROVED_AGAIN)
         if started is None or now - started >= wait:
             due.append((started or state.connection.created_at, state))
     due.sort(key=lambda each: each[0])
@@ -97,8 +100,9 @@ def _state(connection: BotConnection, stream: str) -> BotStreamState:
 
 
 def _usual_mode(state: BotStreamState) -> BotRun.Mode:
-    """Calls by their dates once all were read; everything else whole."""
-    return Mode.INCREMENTAL if state.cursor.get("watermark") else Mode.COMPLETE
+    """Calls by their dates once all were read; everything else whole, and what a person approved."""
+    by_dates = state.cursor.get("watermark") and not state.cursor.get("allowed")
+    return Mode.INCREMENTAL if by_dates else Mode.COMPLETE
 
 
 # --- one run -----------------------------------------------------------------------------
@@ -295,7 +299,7 @@ class Job:
             self.marks,
             sink,
             live_before=live_before,
-            allowed=self.state.cursor.get("allowed", 0),
+            allowed=self.state.cursor.get("allowed", {}).get("absent", 0),
             beat=self.lease.save,
         )
         self.shelf.not_seen_since(self.run.started_at)
@@ -304,6 +308,7 @@ class Job:
         status, error = Status.OK, ""
         if outcome.held:
             status = Status.HELD
+            self.details["held"] = {"absent": outcome.absent, "live": live_before}
             error = f"{outcome.absent} of {live_before} rows were not in the list; nothing was marked."
         elif outcome.ids:
             with transaction.atomic():
@@ -360,33 +365,3 @@ class Job:
         run.save()
         if self.progress:
             self.progress(run)
-
-
-# --- a person's decision about a held run ------------------------------------------------
-
-
-def approve(run: BotRun, *, by: Any) -> None:
-    """Let the next complete walk conclude what this held run was not allowed to."""
-    with transaction.atomic():
-        state = _decide(run, by, "approved")
-        state.cursor = {**state.cursor, "allowed": run.absent}
-        state.save(update_fields=["cursor"])
-
-
-def dismiss(run: BotRun, *, by: Any) -> None:
-    """The list was wrong: keep everything as it is."""
-    with transaction.atomic():
-        _decide(run, by, "dismissed")
-
-
-def _decide(run: BotRun, by: Any, verdict: str) -> BotStreamState:
-    locked = BotRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
-    if locked.status != Status.HELD:
-        raise ValueError("this run is not held (any more)")
-    locked.status = run.status = Status.INCOMPLETE
-    locked.details = run.details = {**locked.details, "decision": verdict, "decided_by": by.get_username()}
-    locked.save(update_fields=["status", "details"])
-    audit.record(f"run.{verdict}", locked, by=by, summary=locked.error)
-    return BotStreamState.objects.select_for_update(of=("self",)).get(
-        connection_id=run.connection_id, stream=run.stream
-    )

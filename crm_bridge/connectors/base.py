@@ -5,14 +5,24 @@ name. A vendor is one package (``client``, ``payloads``, ``mapping``,
 ``connector``) plus one line in ``registry.py``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from backoffice.remote.auth import TokenStore
 from backoffice.remote.walk import Walk
-from crm_bridge.records import Change, ContactRecord, Identity, Kind, PushResult
+from crm_bridge.records import (
+    Change,
+    ContactRecord,
+    FieldDefinition,
+    Identity,
+    Kind,
+    Panel,
+    PushResult,
+    RelationAction,
+)
 
 
 class Stream(StrEnum):
@@ -57,6 +67,49 @@ class CredentialField:
     secret: bool = True
     required: bool = True
     help: str = ""
+    group: str = ""
+    """Fields of one group belong together, and one whole group is enough: a token, or a set for OAuth."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpec:
+    """Extras of a contact that the vendor keeps: shown on its page, read when asked for."""
+
+    key: str
+    label: str
+    timeline: bool = False
+    """Its entries have times and belong into the contact's timeline."""
+    actions: frozenset[RelationAction] = frozenset()
+    ref_label: str = ""
+    """What staff type to attach an entry: "Company number"."""
+    why_not: str = ""
+    """Why its entries cannot be changed from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something only public sources tell of: off until an admin has proven it on the account."""
+
+    key: str
+    label: str
+    help: str = ""
+    writes: bool = False
+    """Proving it changes something there, on a disposable record."""
+    streams: tuple[Stream, ...] = ()
+    """Streams that it adds."""
+    brings: Mapping[str, Any] = field(default_factory=dict)
+    """Capabilities as they are once it is proven, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a capability report."""
+
+    key: str
+    label: str
+    ok: bool | None
+    """None: could not be told."""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +135,29 @@ class Capabilities:
     can_restore: bool = False
     can_merge: bool = False
     custom_field_definitions: bool = False
+    code_readable: bool = False
+    """``get_by_code`` finds a record by our own code, and proves that there is none."""
+    resumable: bool = True
+    """A walk that was stopped can go on where it was; else its positions die, and it starts again."""
+    panels: tuple[PanelSpec, ...] = ()
+    features: tuple[Feature, ...] = ()
+    contacts_every: int = 120
+    """Seconds between two pulls of contacts, unless an admin sets another interval."""
+    requests_per_second: float = 5
+    """The rate a new connection gets; 0: no limit."""
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    """Why something cannot be done, by capability or field name; shown on the disabled button."""
     unproven: Mapping[str, str] = field(default_factory=dict)
     """What no document settles, with the assumption made; shown to admins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """Answer of a single read. ``found`` empty and ``healthy`` proves nothing by itself."""
-
-    found: tuple[ContactRecord, ...] = ()
+def with_features(capabilities: Capabilities, proven: Collection[str]) -> Capabilities:
+    """What an account can do on which these features were proven."""
+    for feature in capabilities.features:
+        if feature.key in proven:
+            streams = dict.fromkeys((*capabilities.streams, *feature.streams))
+            capabilities = replace(capabilities, streams=tuple(streams), **feature.brings)
+    return capabilities
 
 
 class Connector(Protocol):
@@ -104,6 +171,8 @@ class Connector(Protocol):
     capabilities: ClassVar[Capabilities]
     credential_fields: ClassVar[tuple[CredentialField, ...]]
     default_base_url: ClassVar[str]
+    host_suffixes: ClassVar[tuple[str, ...]]
+    """The account's host must end with one of these (or be loopback); empty: any host."""
     mapping_version: ClassVar[int]
     """Raised when ``mapping`` reads more or differently: stored records are read again."""
 
@@ -141,6 +210,44 @@ class Connector(Protocol):
         """Give back sockets."""
 
 
+class DefinesFields(Protocol):
+    """A connector whose capabilities have ``custom_field_definitions``."""
+
+    def field_definitions(self) -> list[FieldDefinition]:
+        """Every custom field of the account, in the vendor's order."""
+
+
+class ReadsCodes(Protocol):
+    """A connector whose capabilities have ``code_readable``."""
+
+    def get_by_code(self, code: str) -> ContactRecord | None:
+        """The contact that was created under our code; None is the vendor's proof that there is none."""
+
+
+class HasPanels(Protocol):
+    """A connector whose capabilities list ``panels``."""
+
+    def panel(self, identity: Identity, key: str, page: int = 1) -> Panel:
+        """One page of a contact's extras, read now. Raises ``Gone`` where there is no such contact."""
+
+
+class HasFeatures(Protocol):
+    """A connector whose capabilities list ``features``."""
+
+    def prove(self, feature: str) -> str:
+        """Try a feature on this account; returns in a sentence what was seen.
+
+        Raises ``Rejected`` or ``BadResponse`` where the account does not have it.
+        """
+
+
+class Probes(Protocol):
+    """A connector that can tell more of an account than its other methods show."""
+
+    def probe(self) -> list[Finding]:
+        """Look, without changing anything, at what this account allows: limits, order, shapes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a connector is built from. ``credentials`` never appears in a repr."""
@@ -150,4 +257,6 @@ class Account:
     credentials: Mapping[str, str] = field(repr=False)
     parallel_requests: int = 2
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Measured capabilities and switches of this account."""
+    """Measured capabilities and switches of this account. ``features``: those that were proven."""
+    tokens: TokenStore | None = field(default=None, repr=False)
+    """Where tokens that rotate are kept, shared by all workers; None: in this process only."""

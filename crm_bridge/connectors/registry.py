@@ -8,6 +8,7 @@ from crm_bridge.connectors.base import Account, Connector
 
 _CONNECTORS: dict[str, tuple[str, str]] = {
     "antcrm": ("AntCRM", "crm_bridge.connectors.antcrm.connector.AntCrmConnector"),
+    "udesk": ("Udesk", "crm_bridge.connectors.udesk.connector.UdeskConnector"),
 }
 
 

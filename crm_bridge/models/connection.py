@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync.models import AbstractConnection, AbstractHealth
 from crm_bridge.connectors import registry
-from crm_bridge.connectors.base import Capabilities
+from crm_bridge.connectors.base import Capabilities, with_features
 
 
 class Connection(AbstractConnection):
@@ -22,7 +22,9 @@ class Connection(AbstractConnection):
 
     @property
     def capabilities(self) -> Capabilities:
-        return registry.connector_class(self.vendor).capabilities
+        """What its vendor can do, with what was proven on this account."""
+        able = registry.connector_class(self.vendor).capabilities
+        return with_features(able, self.measured.get("features") or {})
 
 
 class ConnectionHealth(AbstractHealth):

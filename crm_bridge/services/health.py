@@ -6,14 +6,14 @@ from typing import Any
 from django.db import transaction
 
 from backoffice.remote.errors import RemoteError
+from backoffice.sync.connecting import note_trouble
 from backoffice.sync.push import database_now
 from crm_bridge.models import Connection, ConnectionHealth
-from crm_bridge.services import connecting
 
 
 def pause(connection: Connection, error: RemoteError, *, seconds: float = 0.0) -> None:
     """Rest a connection for a while, or until a person has looked at it (``ConnectionBroken``)."""
-    connecting.note_trouble(connection, error)
+    note_trouble(connection, error)
     if seconds:
         until = database_now() + timedelta(seconds=seconds)
         ConnectionHealth.objects.filter(connection=connection).update(open_until=until)

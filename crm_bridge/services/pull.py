@@ -174,7 +174,7 @@ class _Job:
             save_place=self._save_place,
             progress=self.progress,  # type: ignore[arg-type]
         )
-        place = self._resume()
+        place = self._resume() if connector.capabilities.resumable else None
         if self.run.mode == Mode.INCREMENTAL:
             try:
                 self._changes(connector, place)

@@ -186,7 +186,7 @@ def send_bulk(attempts: Sequence[Attempt], connector: Connector) -> list[Status]
 
 def _settle_bulk_item(attempt: Attempt, result: PushResult) -> Status:
     """Ids of a bulk answer are believed only after the record itself was seen."""
-    record = None if result.identity is None else attempt.read_back(result.identity)
+    record = result.record or (None if result.identity is None else attempt.read_back(result.identity))
     if record is None or result.identity is None or not resembles(attempt.entry.new, canonical(record)):
         raise OutcomeUnknown(_("its bulk answer does not fit this contact"))
     return settle_created(attempt, result.identity, record=record)

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.core.cache import cache
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from backoffice.counts import kept
+from backoffice.sync.connecting import troubled as troubled_health
 from crm_bridge.models import Connection, ConnectionHealth, ContactChange, Merge, Quarantine, Run
 from crm_bridge.services.access import ALL_CHANGES, changes_for, open_conflicts_for
 
-KEEP_SECONDS = 5
-LIMIT = 1_000
 LATE = timedelta(minutes=5)
 """A change that is due so long and not taken: nothing takes changes any more."""
 
@@ -48,8 +47,7 @@ def troubled_connections(user: Any) -> int:
 
 def troubled() -> QuerySet[ConnectionHealth]:
     """Connections that a person has to look at: refused credentials, or paused by their circuit."""
-    paused = Q(open_until__gt=timezone.now())
-    return ConnectionHealth.objects.filter(Q(needs_attention=True) | paused, connection__is_active=True)
+    return troubled_health(ConnectionHealth.objects.all())
 
 
 def late_change() -> ContactChange | None:
@@ -64,9 +62,4 @@ def late_change() -> ContactChange | None:
 
 def _kept(name: str, user: Any, rows: Callable[[], QuerySet[Any]]) -> int:
     scope = "all" if user is None or user.has_perm(ALL_CHANGES) else user.pk
-    key = f"waiting:{name}:{scope}"
-    count = cache.get(key)
-    if count is None:
-        count = rows().order_by()[:LIMIT].count()
-        cache.set(key, count, KEEP_SECONDS)
-    return int(count)
+    return kept(f"{name}:{scope}", rows)

@@ -64,10 +64,10 @@ def open_change_status() -> Subquery:
 
 def rows_of(ids: list[int], columns: tuple[str, ...]) -> list[Row]:
     """The contacts of one page in its order, with just what the table shows: a query per kind of row."""
+    if not ids:
+        return []
     contacts = Contact.objects.filter(pk__in=ids).order_by().annotate(change=open_change_status())
     found = {values[0]: Row(*values) for values in contacts.values_list(*_COLUMNS, "change")}
-    if not found:
-        return []
     numbers = ContactPhone.objects.filter(contact__in=ids).order_by("position", "id")
     for contact, value, e164 in numbers.values_list("contact_id", "value", "e164"):
         found[contact].phones.append((value, e164))

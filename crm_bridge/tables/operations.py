@@ -8,10 +8,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.connections import tables as shared
 from backoffice.tables import AgeColumn, ListTable, SelectColumn
-from backoffice.templatetags.backoffice import age, badge, duration
+from backoffice.templatetags.backoffice import age, badge
 from crm_bridge.labels import changed_fields, merge_moved, phone_text
-from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
+from crm_bridge.models import Conflict, ContactChange, Merge, Tombstone
 
 
 class TrashTable(ListTable):
@@ -152,54 +153,9 @@ class ConflictTable(ListTable):
         return self.names.get(record.contact_id, "")
 
 
-class RunTable(ListTable):
-    facts = ("stream", "started_at", "status")
-
-    status = tables.Column(verbose_name=_("State"))
+class RunTable(shared.RunTable):
     connection = tables.Column(accessor="connection__name", verbose_name=_("CRM"))
-    stream = tables.Column(verbose_name=_("Stream"))
-    mode = tables.Column(verbose_name=_("Kind"))
-    started_at = AgeColumn(verbose_name=_("Started"))
-    counts = tables.Column(empty_values=(), verbose_name=_("Seen · new · changed · rejected"))
-    requests = tables.Column(verbose_name=_("Requests"), attrs={"td": {"class": "bo-num"}})
-    seconds = tables.Column(verbose_name=_("Took"), attrs={"td": {"class": "bo-num"}})
-
-    class Meta(ListTable.Meta):
-        model = Run
-        fields = ("status", "connection", "stream", "mode", "started_at", "counts", "requests", "seconds")
-
-    def row_url(self, record: Run) -> str:
-        return reverse("crm:run", args=[record.pk])
-
-    def render_status(self, record: Run) -> str:
-        return badge(record.status, record.get_status_display(), title=record.error)
-
-    def render_stream(self, value: str, record: Run) -> str:
-        return format_html('<a href="{}">{}</a>', self.row_url(record), value)
-
-    def render_counts(self, record: Run) -> str:
-        return f"{record.seen:,} · {record.created:,} · {record.changed:,} · {record.rejected:,}"
-
-    def render_seconds(self, value: float) -> str:
-        return duration(value)
 
 
-class UnreadableTable(ListTable):
-    facts = ("reason", "remote_id", "last_seen_at")
-
-    reason = tables.Column(verbose_name=_("Reason"), attrs={"td": {"class": "bo-clip"}})
+class UnreadableTable(shared.UnreadableTable):
     connection = tables.Column(accessor="connection__name", verbose_name=_("CRM"))
-    stream = tables.Column(verbose_name=_("Stream"))
-    remote_id = tables.Column(verbose_name=_("Remote id"), default=_("unknown"))
-    first_seen_at = AgeColumn(verbose_name=_("First seen"))
-    last_seen_at = AgeColumn(verbose_name=_("Last seen"))
-
-    class Meta(ListTable.Meta):
-        model = Quarantine
-        fields = ("reason", "connection", "stream", "remote_id", "first_seen_at", "last_seen_at")
-
-    def row_url(self, record: Quarantine) -> str:
-        return reverse("crm:unreadable_record", args=[record.pk])
-
-    def render_reason(self, value: str, record: Quarantine) -> str:
-        return format_html('<a href="{}">{}</a>', self.row_url(record), value)

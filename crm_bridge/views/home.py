@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.cache import cache
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backoffice.connections.runs import sync_progress
 from backoffice.pages import link
 from backoffice.templatetags.backoffice import span_words
 from crm_bridge.models import (
@@ -25,7 +26,6 @@ from crm_bridge.models import (
     StreamState,
 )
 from crm_bridge.services import waiting
-from crm_bridge.views.runs import progress
 
 Status = ContactChange.Status
 DAYS = 14
@@ -192,28 +192,6 @@ def _numbers(connection_id: int) -> dict[str, int]:
         numbers = {"in_sync": live - counts.pop("unfinished"), **counts, "unreadable": unreadable}
         cache.set(key, numbers, KEEP_SECONDS)
     return numbers
-
-
-def sync_progress(connection: Connection, since: float | None = None) -> dict[str, Any]:
-    """The runs that go on now, or were started since somebody pressed "Sync now"."""
-    rows = Run.objects.filter(connection=connection.pk).select_related("connection").defer("details")
-    wanted = Q(status=Run.Status.RUNNING)
-    asked = None
-    if since is not None:
-        asked = datetime.fromtimestamp(since, tz=timezone.get_current_timezone())
-        wanted |= Q(started_at__gte=asked)
-    shown = [progress(run) for run in rows.filter(wanted).order_by("-started_at", "-id")[:6]]
-    runs = list({item["run"].stream: item for item in reversed(shown)}.values())
-    patience = asked is not None and timezone.now() - asked < timedelta(seconds=90)
-    going = any(item["running"] and not item["quiet"] for item in runs)
-    return {
-        "runs": runs,
-        "going": going,
-        "polling": going or (patience and len(runs) < connection.streams.count()),
-        "waiting": asked is not None and not runs and patience,
-        "no_worker": asked is not None and not runs and not patience,
-        "since": since,
-    }
 
 
 def news() -> dict[str, Any]:

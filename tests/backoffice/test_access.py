@@ -18,10 +18,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backoffice import audit
+from bot_campaigns.models import BotQuarantine, BotRun, Incident
 from crm_bridge.models import Conflict, ContactChange, Merge, Quarantine, Run, Tombstone
 from crm_bridge.services import schedule
 from tests import factories
 from tests.backoffice import access_desk
+from tests.bot_campaigns.services import rows as campaign_rows
 
 ROLES = ("Sales", "Managers", "Admins")
 SALES, MANAGERS, ADMINS = ROLES
@@ -76,6 +78,22 @@ EXPECTED = {
     "crm:connection_sync": button(SENIOR),
     "crm:connection_progress": PAGE_FOR_ALL,
     "crm:connection_check": button(ONLY_ADMINS),
+    "bot:incidents": PAGE_FOR_SENIOR,
+    "bot:incident": PAGE_FOR_SENIOR,
+    "bot:incident_close": button(SENIOR),
+    "bot:rules": PAGE_FOR_SENIOR,
+    "bot:rules_of": Expect(SENIOR, ONLY_ADMINS),
+    "bot:vendor_clock": FORM_FOR_ADMINS,
+    "bot:connection_sync": button(SENIOR),
+    "bot:connection_progress": PAGE_FOR_SENIOR,
+    "bot:connection_check": button(ONLY_ADMINS),
+    "bot:runs": PAGE_FOR_SENIOR,
+    "bot:run": PAGE_FOR_SENIOR,
+    "bot:run_progress": PAGE_FOR_SENIOR,
+    "bot:run_approve": button(ONLY_ADMINS),
+    "bot:run_dismiss": button(ONLY_ADMINS),
+    "bot:unreadable": PAGE_FOR_ADMINS,
+    "bot:unreadable_record": PAGE_FOR_ADMINS,
     "admin:index": Expect(EVERYBODY, EVERYBODY),
     "admin:app_list": Expect(EVERYBODY, EVERYBODY),
     "admin:search": Expect(EVERYBODY, EVERYBODY),
@@ -100,7 +118,7 @@ EXPECTED = {
     "admin:crm_bridge_contact_edit": Expect(EVERYBODY, EVERYBODY),
     "admin:crm_bridge_contact_delete": Expect(SENIOR, SENIOR),
 }
-for _model in ("auth_user", "auth_group", "crm_bridge_connection"):
+for _model in ("auth_user", "auth_group", "crm_bridge_connection", "bot_campaigns_botconnection"):
     EXPECTED |= {
         f"admin:{_model}_{page}": FORM_FOR_ADMINS
         for page in ("changelist", "add", "delete", "change", "history")
@@ -163,6 +181,14 @@ class Site:
         self.unreadable = Quarantine.objects.create(
             connection=self.connection, stream="contacts", fingerprint="1", reason="no name"
         )
+        self.bot, self.unused_bot = campaign_rows.bot(), campaign_rows.bot()
+        self.incident = Incident.objects.create(connection=self.bot, kind="window", summary="At night")
+        self.bot_run = BotRun.objects.create(
+            connection=self.bot, stream="dnc", mode="complete", status="held"
+        )
+        self.bot_unreadable = BotQuarantine.objects.create(
+            connection=self.bot, stream="dnc", fingerprint="1", reason="no number"
+        )
         self.entry = audit.record("connection.create", self.connection, by=None)
         self.desk = access_desk.things(self.contact)
         self.group = Group.objects.create(name="Night shift")
@@ -193,13 +219,21 @@ class Site:
             "auditentry": self.entry,
         }  # fmt: skip
         values: dict[str, Any] = {"app_label": "crm_bridge", "content_type_id": 1, "url": "nowhere"}
+        if name.startswith("bot:"):
+            named |= {
+                "incident": self.incident, "run": self.bot_run, "unreadable": self.bot_unreadable,
+                "connection": self.bot, "rules": self.bot, "vendor": self.bot,
+            }  # fmt: skip
+        named["botconnection"] = self.bot
         key = (
             name.partition(":")[2]
             .removeprefix("auth_")
             .removeprefix("backoffice_")
             .removeprefix("crm_bridge_")
+            .removeprefix("bot_campaigns_")
         )
-        target = self.unused if key == "connection_delete" else named.get(key.partition("_")[0])
+        unused = {"connection_delete": self.unused, "botconnection_delete": self.unused_bot}
+        target = unused.get(key) or named.get(key.partition("_")[0])
         target = self.desk.get(name, target)
         for parameter in ("pk", "id", "object_id"):
             values[parameter] = target.pk if target else 1
@@ -207,7 +241,11 @@ class Site:
 
     def form(self, name: str) -> dict[str, Any]:
         """What has to be posted for more than a "this is missing"."""
-        return {"survivor": self.contact.pk} if name == "crm:merge_survivor" else {}
+        forms = {
+            "crm:merge_survivor": {"survivor": self.contact.pk},
+            "bot:incident_close": {"reason": "seen"},
+        }
+        return forms.get(name, {})
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A bot account in the sandbox with a launch that is ready to be confirmed."""
 
+from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -14,12 +15,13 @@ from bot_campaigns.models import (
     Launch,
     LaunchNumber,
     Section,
+    Suppression,
     SurveyTemplate,
 )
 from bot_campaigns.services import control, handover, launching, preflight
 from tests import factories
 from tests.bot_campaigns.services import rows
-from tests.sandbox_fixture import SandboxControl
+from tests.sandbox_fixture import SandboxControl, SandboxError
 
 ZONE = "Asia/Ho_Chi_Minh"
 
@@ -120,3 +122,31 @@ def told(sandbox: SandboxControl) -> list[int]:
     return [
         each["body"]["status"] for each in sandbox.bot.writes() if each["operation"] == "campaigns.status"
     ]
+
+
+def check_ledger(sandbox: SandboxControl) -> int:
+    """No campaign of ours called a number twice, or one that was suppressed before or withdrawn.
+
+    The sandbox's own ledger is the witness. Returns how many calls were looked at.
+    """
+    launches = {
+        each.campaign.remote_id: each
+        for each in Launch.objects.filter(campaign__isnull=False).select_related("campaign")
+        if each.campaign is not None
+    }
+    looked = 0
+    for remote_id, row in launches.items():
+        try:
+            rung = [each["e164"] for each in sandbox.bot.ledger(campaign=str(remote_id))]
+        except SandboxError:
+            continue  # of another test's sandbox, or deleted there
+        looked += len(rung)
+        twice = [number for number, count in Counter(rung).items() if count > 1]
+        assert not twice, f"called twice by one campaign: {twice}"
+        before = Suppression.objects.standing().filter(since__lt=row.confirmed_at or row.created_at)
+        silent = set(before.values_list("e164", flat=True)) & set(rung)
+        assert not silent, f"called although suppressed before the launch: {silent}"
+        withdrawn = LaunchNumber.objects.filter(launch=row, withdrawal=LaunchNumber.Withdrawal.DONE)
+        taken_back = set(withdrawn.values_list("e164", flat=True)) & set(rung)
+        assert not taken_back, f"called after it was withdrawn: {taken_back}"
+    return looked

@@ -82,6 +82,7 @@ class AntCrmConnector:
     kind: ClassVar[str] = "antcrm"
     label: ClassVar[str] = "AntCRM"
     default_base_url: ClassVar[str] = BASE_URL
+    host_suffixes: ClassVar[tuple[str, ...]] = ()
     mapping_version: ClassVar[int] = 1
     credential_fields: ClassVar[tuple[CredentialField, ...]] = (
         CredentialField("api_key", "API key", help="The secret that AntBuddy gave for the apikey header."),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.flows import bot as flow
+from tests.flows.conftest import clean_ledger  # noqa: F401  holds for these too
 
 
 @pytest.fixture

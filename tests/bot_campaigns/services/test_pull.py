@@ -1,6 +1,6 @@
 """Parts of the bot's pull that need no vendor: what is due, who has a number, what a column takes."""
 
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,9 @@ from tests.bot_campaigns.services import rows
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime.fromisoformat("2026-11-23T03:00:00+00:00")  # a Monday, ten o'clock in Vietnam
+NOW = (timezone.now() + timedelta(days=7 - timezone.now().weekday())).replace(
+    hour=3, minute=0, second=0, microsecond=0
+)  # the coming Monday, ten o'clock in Vietnam: what is held against the rules lies ahead
 PHONE = {"phones": [{"value": "0912 000 222"}]}
 
 

@@ -29,7 +29,7 @@ from backoffice.remote.limits import ProcessLimiter
 from backoffice.remote.session import Timeouts
 from backoffice.remote.walk import Unreadable, Walk
 from crm_bridge.connectors import registry
-from crm_bridge.connectors.base import Account, Connector, Stream
+from crm_bridge.connectors.base import Account, Changes, Connector, Stream
 from crm_bridge.records import (
     Address,
     Change,
@@ -131,6 +131,16 @@ class ConnectorContract:
     wrong_credentials: ClassVar[dict[str, str]]
     family_of: ClassVar[dict[Kind, str]]
     """In which family the vendor counts each kind."""
+    wrong_types: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("phones", "0912"), ("name", ["An"]), ("updatedAt", "soon"), ("tags", {"a": 1}),
+    )  # fmt: skip
+    """The vendor's names of fields, with values that make a record unreadable."""
+    said_success: ClassVar[str] = "success"
+    """Where an answer says whether a write was applied."""
+    not_quite: ClassVar[tuple[tuple[Any, type[RemoteError]], ...]] = (
+        (False, Rejected), (0, Rejected), ("maybe", OutcomeUnknown), (2, OutcomeUnknown),
+    )  # fmt: skip
+    """What may stand there instead of a yes, and what it means."""
 
     # Hooks: how the sandbox is asked and steered
 
@@ -149,6 +159,13 @@ class ConnectorContract:
     def staff_email(self, sandbox: SandboxControl) -> str:
         """An employee of the vendor's account, as `responsible` takes it."""
         raise NotImplementedError
+
+    def other_values(self, connector: Connector, sandbox: SandboxControl) -> dict[str, Any]:
+        """A second value for every writable field, to be edited one after the other."""
+        return self.full_values(connector, sandbox, "22") | {
+            "gender": "other", "birth_date": "2004-02-29", "note": "", "tags": ["mới"], "addresses": [],
+            "industry": "", "stage": "Đã chốt", "source": "Zalo", "custom_fields": {"Hạn mức": "5"},
+        }  # fmt: skip
 
     # Building
 
@@ -245,6 +262,8 @@ class ConnectorContract:
     def test_changes_since_today_hold_what_changed_today(
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
+        if connector.capabilities.changes is Changes.NONE:
+            pytest.skip("this vendor cannot tell what changed")
         result = connector.push(self.created(connector, sandbox))
         since = datetime.now(UTC).date() - timedelta(days=2)
         changed = by_identity(read_all(connector, Stream.CONTACTS, since))
@@ -279,6 +298,10 @@ class ConnectorContract:
     ) -> None:
         identity = next(iter(self.live(sandbox)))
         self.trash(sandbox, identity)
+        if Stream.DELETED not in connector.capabilities.streams:
+            assert connector.get(identity) is None
+            assert identity not in by_identity(read_all(connector, Stream.CONTACTS))
+            return
         deletions = [
             each for each in read_all(connector, Stream.DELETED) if each.contact.identity == identity
         ]
@@ -331,10 +354,7 @@ class ConnectorContract:
         record = connector.get(identity)
         assert record is not None
         held = canonical(record)
-        wanted = self.full_values(connector, sandbox, "22") | {
-            "gender": "other", "birth_date": "2004-02-29", "note": "", "tags": ["mới"], "addresses": [],
-            "industry": "", "stage": "Đã chốt", "source": "Zalo", "custom_fields": {"Hạn mức": "5"},
-        }  # fmt: skip
+        wanted = self.other_values(connector, sandbox)
         for name in sorted(connector.capabilities.writable):
             change = Change(
                 Operation.EDIT,
@@ -442,7 +462,7 @@ class ConnectorContract:
         ending: Ending,
     ) -> None:
         walk = connector.walks(Stream.CONTACTS)[0]
-        sandbox.fault(fault, method="GET", **options)
+        sandbox.fault(fault, vendor=self.kind, method="GET", **options)
         started = time.monotonic()
         if ending is None:
             items = walk.split(walk.fetch(walk.first)).items
@@ -463,7 +483,7 @@ class ConnectorContract:
     @pytest.mark.parametrize(
         ("fault", "options", "ending"), [(kind, options, write) for kind, options, _, write in FAULTS]
     )
-    @pytest.mark.parametrize("operation", list(Operation))
+    @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.EDIT, Operation.DELETE])
     def test_write_survives_fault(
         self,
         connector: Connector,
@@ -479,7 +499,7 @@ class ConnectorContract:
         if operation is Operation.CREATE:
             change = dataclasses.replace(change, identity=None, code="c-1")
         sandbox.reset_stats()
-        sandbox.fault(fault, **options)
+        sandbox.fault(fault, vendor=self.kind, **options)
         if ending is None:
             connector.push(change)
         else:
@@ -492,17 +512,12 @@ class ConnectorContract:
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
         change = self.created(connector, sandbox)
-        for value, ending in (
-            (False, Rejected),
-            (0, Rejected),
-            ("maybe", OutcomeUnknown),
-            (2, OutcomeUnknown),
-        ):
-            sandbox.fault("success", value=value)
+        for value, ending in self.not_quite:
+            sandbox.fault("success", vendor=self.kind, key=self.said_success, value=value)
             with pytest.raises(ending) as told:
                 connector.push(change)
             assert type(told.value) is ending
-        sandbox.fault("success", remove=True)
+        sandbox.fault("success", vendor=self.kind, key=self.said_success, remove=True)
         with pytest.raises(OutcomeUnknown):
             connector.push(change)
 
@@ -510,8 +525,8 @@ class ConnectorContract:
         self, connector: Connector, sandbox: SandboxControl
     ) -> None:
         walk = connector.walks(Stream.CONTACTS)[0]
-        for field, value in (("phones", "0912"), ("name", ["An"]), ("updatedAt", "soon"), ("tags", {"a": 1})):
-            sandbox.fault("wrong_types", field=field, value=value, records=1)
+        for field, value in self.wrong_types:
+            sandbox.fault("wrong_types", vendor=self.kind, field=field, value=value, records=1)
             readable, refused = 0, []
             for item in walk.split(walk.fetch(walk.first)).items:
                 try:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from backoffice.models import AuditEntry
 from backoffice.remote.errors import BadResponse, ConnectionBroken, RetryLater
+from backoffice.sync import held as held_runs
 from backoffice.sync import marks as marks_module
 from backoffice.sync import pull as engine
 from backoffice.sync import settle
@@ -27,8 +28,8 @@ from crm_bridge.models import (
     Run,
     StreamState,
 )  # fmt: skip
-from crm_bridge.services import held_runs, schedule
 from crm_bridge.services import pull as pulling
+from crm_bridge.services import schedule
 from crm_bridge.services.apply import drop_marks
 from tests import factories
 from tests.crm_bridge.services.fake_lists import FakeConnector, Killed, TokenWalk, row, to_contact

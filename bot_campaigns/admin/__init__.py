@@ -1,0 +1,3 @@
+"""What the admin shell registers of this app."""
+
+from bot_campaigns.admin import connections  # noqa: F401
