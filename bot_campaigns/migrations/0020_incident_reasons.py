@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bot_campaigns', '0003_roles'),
+        ('bot_campaigns', '0011_call_digits'),
     ]
 
     operations = [
