@@ -87,7 +87,7 @@ def _counted(calls: "QuerySet[Call]", bars: list[Bar]) -> "QuerySet[Any]":
         calls.filter(started_at__gte=bar.start, started_at__lt=bar.end)
         .annotate(bar=Value(number))
         .values_list("bar", "disposition")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("*"))
         for number, bar in enumerate(bars)
     ]
     return ranges[0].union(*ranges[1:], all=True)

@@ -11,9 +11,16 @@ from django.utils.translation import gettext as _
 
 from backoffice.pages import Action, ListPage, Page
 from bot_campaigns.forms.base import DeskForm
+from bot_campaigns.labels import row_state
 from bot_campaigns.models import BotChange
 from bot_campaigns.services import change_sending, changes
 from bot_campaigns.services.changes import FAMILIES, Refused
+
+OWN_PAGES = {
+    "phonebooks": "bot:phonebook", "contacts": "bot:bot_contact", "templates": "bot:template",
+    "dnc_lists": "bot:dnc_list",
+}  # fmt: skip
+"""Rows with a page of their own, whose head shows their state."""
 
 
 class FormPage(Page):
@@ -141,7 +148,10 @@ class Receipt(OfChange):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         change = self.change_or_404()
-        return {"swapped": True, **receipt_context(change, self.request.user)}
+        row = changes.row_of(change) if change.family in OWN_PAGES else None
+        opened = changes.open_of([row]).get(row.pk) if row is not None else None
+        state = row_state(row, opened) if row is not None else ("", "")
+        return {"swapped": True, "row": row, "state": state, **receipt_context(change, self.request.user)}
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         if not self.request.htmx:  # type: ignore[attr-defined]
@@ -178,12 +188,8 @@ class DropChange(_ChangeAction):
 
 def page_of(change: BotChange) -> str:
     """The page that shows what a change made or changed."""
-    own = {
-        "phonebooks": "bot:phonebook", "contacts": "bot:bot_contact", "templates": "bot:template",
-        "dnc_lists": "bot:dnc_list",
-    }  # fmt: skip
-    if change.family in own:
-        return reverse(own[change.family], args=[change.row_id])
+    if change.family in OWN_PAGES:
+        return reverse(OWN_PAGES[change.family], args=[change.row_id])
     row = changes.row_of(change)
     if change.family == "sections":
         return reverse("bot:template", args=[row.template_id])

@@ -87,6 +87,7 @@ class OfReminder(Page):
         soon = timezone.now() + timedelta(minutes=1)
         return {
             "alarm": alarm,
+            "number": number_text(alarm),
             "state": reminder_state(alarm),
             "result": reminder_result(alarm),
             "goes_out": reminders.goes_out_at(alarm),
@@ -241,8 +242,11 @@ class ReminderSetting(Page):
         if "setting" in request.POST:
             choice = ChooseSettingForm(request.POST, connection=self.connection)
             if choice.is_valid():
-                reminders.choose(self.connection, choice.cleaned_data["setting"], by=request.user)
-                return HttpResponseRedirect(request.path)
+                try:
+                    reminders.choose(self.connection, choice.cleaned_data["setting"], by=request.user)
+                    return HttpResponseRedirect(request.path)
+                except Refused as refused:
+                    choice.add_error("setting", str(refused))
             return self._show(SettingForm(connection=self.connection), uuid.uuid4().hex, choice)
         nonce = request.POST.get("nonce", "")[:64]
         form = SettingForm(request.POST, connection=self.connection)
