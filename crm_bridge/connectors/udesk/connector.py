@@ -241,7 +241,7 @@ class UdeskConnector:
         return self._same(change, self._answered(answer, change, "customer_id"))
 
     def _needed(self, change: Change) -> mapping.Definitions:
-        needed = bool(change.values.get("custom_fields"))
+        needed = "custom_fields" in change.values
         return self._definitions.get() if needed else mapping.NO_DEFINITIONS
 
     def _present(self, key: tuple[str, str]) -> CustomerWire:
@@ -261,8 +261,13 @@ class UdeskConnector:
         survivor = usable_id(change.values.get("survivor"))
         if not survivor or loser_key == ("id", survivor):
             raise Inexpressible("a merge needs two different customers")
-        loser = self._strong_key(loser_key)
-        into = self._strong_key(("id", survivor))
+        loser = self._strong_key(loser_key)  # its absence is what Gone says: the change is about it
+        try:
+            into = self._strong_key(("id", survivor))
+        except Gone as error:
+            raise Inexpressible(
+                f"customer {survivor}, which was to be kept, is not there any more"
+            ) from error
         ends = payloads.build_merge(loser, into)
         answer = self._client.merge(ends, in_query=self._options.get("merge_as") == "query")
         number = self._answered(answer, change, "id")

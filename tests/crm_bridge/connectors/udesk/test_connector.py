@@ -425,6 +425,7 @@ class TestUdeskConnector(ConnectorContract):
             ({"responsible": "an@example.com"}, "agent 12, group 3"),
             ({"emails": []}, "empty the e-mail"),
             ({"custom_fields": {"TextField_3": "2026-01-01"}}, "empty “合同编号”"),
+            ({"custom_fields": {}}, "empty “合同编号”"),
             ({"custom_fields": {"Mã": "1"}}, "no custom field “Mã”"),
             ({"tags": ["a,b"]}, "separates tags by commas"),
             ({"note": "x" * 256}, "longer than the 255"),
@@ -563,8 +564,18 @@ class TestUdeskConnector(ConnectorContract):
         for wrong in (loser, Identity("customer", ""), Identity("customer", "x")):
             with pytest.raises(Rejected, match="two different customers"):
                 connector.push(self.merging(loser, wrong))
+        assert sandbox.writes() == []
+
+    def test_only_the_absence_of_the_loser_is_gone(
+        self, connector: Connector, sandbox: SandboxControl
+    ) -> None:
+        loser, survivor = self.pair(sandbox, email="con@example.com")
+        nobody = Identity("customer", "987654321")
         with pytest.raises(Gone):
-            connector.push(self.merging(loser, Identity("customer", "987654321")))
+            connector.push(self.merging(nobody, survivor))
+        with pytest.raises(Rejected, match="is not there any more") as told:
+            connector.push(self.merging(loser, nobody))
+        assert type(told.value) is Rejected
         assert sandbox.writes() == []
 
     @pytest.mark.parametrize("fault", ["cut_after", "status_after", "hang"])
