@@ -347,3 +347,34 @@ def test_unknown_paths_and_methods_are_told_apart(amo):
     assert amo.call("GET", "/api/v2/contacts").status == 404
     assert amo.call("DELETE", "/api/v4/contacts").status == 405
     assert amo.call("DELETE", f"/api/v4/contacts/{amo.contacts(limit=1)[0]['id']}").status == 405
+
+
+def test_remote_staff_may_act_just_before_a_write(sandbox, amo):
+    first, second = (each["id"] for each in amo.contacts(limit=2))
+    sandbox.faults(
+        [
+            {
+                "kind": "remote_event",
+                "event": "edit",
+                "changes": {"name": "Của họ"},
+                "method": "PATCH",
+                "times": 1,
+            }
+        ]
+    )
+    amo.patch(first, custom_fields_values=phone("0900"))
+    (held,) = amo.control("GET", "contacts", id=first)
+    assert (held["name"], held["phones"][0]["value"]) == ("Của họ", "0900")
+    sandbox.faults([{"kind": "remote_event", "event": "trash", "when": "after", "times": 1}])
+    assert amo.patch(second, name="Của ta").status == 200
+    assert amo.one(second) is None
+
+
+def test_lists_may_lag_and_shift(sandbox, amo):
+    (number,) = amo.added({"name": "Vừa tạo"})
+    sandbox.fault("lag", method="GET", seconds=60.0)
+    assert number not in [each["id"] for each in amo.contacts(limit=250)]
+    sandbox.fault("shift_page", times=1)
+    before = amo.control("GET", "counts")
+    amo.contacts(limit=10)
+    assert amo.control("GET", "counts") != before
