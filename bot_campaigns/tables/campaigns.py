@@ -141,7 +141,7 @@ class _NumberTable(ListTable):
 class NumberTable(_NumberTable):
     facts = ("number", "name", "verdict")
 
-    number = tables.Column(verbose_name=_("Number"), attrs=NOWRAP, empty_values=())
+    number = tables.Column(verbose_name=_("Number"), attrs=CLIP, empty_values=())
     name = tables.Column(verbose_name=_("Name"), empty_values=(), attrs=CLIP)
     verdict = tables.Column(verbose_name=_("Verdict"))
     reason = tables.Column(verbose_name=_("Reason"), default="–", attrs=CLIP)
@@ -165,7 +165,7 @@ class NumberTable(_NumberTable):
 class SubscriberTable(_NumberTable):
     facts = ("number", "contact", "status")
 
-    number = tables.Column(verbose_name=_("Number"), attrs=NOWRAP, empty_values=())
+    number = tables.Column(verbose_name=_("Number"), attrs=CLIP, empty_values=())
     contact = tables.Column(verbose_name=_("Contact"), empty_values=(), attrs=CLIP)
     status = tables.Column(verbose_name=_("State"), empty_values=())
     reason = tables.Column(verbose_name=_("Reason"), empty_values=(), attrs=CLIP)
@@ -180,7 +180,7 @@ class SubscriberTable(_NumberTable):
     def render_number(self, record: Subscriber) -> str:
         number = record.number or (record.bot_contact.number if record.bot_contact else "")
         if number:
-            return number
+            return format_html("<span>{}</span>", number)
         words = _g("AntBOT names only its own row; whose number it is, is read within ten minutes.")
         return format_html('<span class="bo-quiet" title="{}">{}</span>', words, _g("not read yet"))
 
@@ -206,7 +206,7 @@ class CallTable(_NumberTable):
     facts = ("started_at", "number", "disposition")
 
     started_at = tables.Column(verbose_name=_("Started"), attrs=NOWRAP, default="–")
-    number = tables.Column(verbose_name=_("Number"), attrs=NOWRAP, empty_values=())
+    number = tables.Column(verbose_name=_("Number"), attrs=CLIP, empty_values=())
     contact = tables.Column(verbose_name=_("Contact"), empty_values=(), attrs=CLIP)
     disposition = tables.Column(verbose_name=_("Outcome"), empty_values=())
     hangup_cause = tables.Column(verbose_name=_("Cause"), default="–", attrs=CLIP)
@@ -237,7 +237,7 @@ class CallTable(_NumberTable):
 class WithdrawnTable(_NumberTable):
     facts = ("number", "name", "withdrawal")
 
-    number = tables.Column(verbose_name=_("Number"), attrs=NOWRAP, empty_values=())
+    number = tables.Column(verbose_name=_("Number"), attrs=CLIP, empty_values=())
     name = tables.Column(verbose_name=_("Name"), empty_values=(), attrs=CLIP)
     withdrawal = tables.Column(verbose_name=_("State"))
     withdrawal_reason = tables.Column(verbose_name=_("Reason"), default="–", attrs=CLIP)
