@@ -8,8 +8,10 @@ from typing import Any
 import django
 from celery import Celery, signals
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
+TRANSPORT_ALIASES["filesystem"] = "backoffice.file_broker:Transport"
 app = Celery("backoffice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
