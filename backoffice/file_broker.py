@@ -25,13 +25,13 @@ class Channel(filesystem.Channel):
     """Only broadcasts need the table of queues in a file, and there are none."""
     get_table = virtual.Channel.get_table
 
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+    def _put(self, queue: Any, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu names it two ways
         """Written under a name that nobody looks for, then renamed."""
         folder = Path(self.data_folder_out)
         name = f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}.{queue}.msg"
         unseen = folder / f"{name}.new"
         try:
-            unseen.write_text(dumps(message), encoding="utf-8")
+            unseen.write_text(dumps(payload), encoding="utf-8")
             os.replace(unseen, folder / name)
         except OSError as error:
             raise ChannelError(f"Cannot add a message to {folder}") from error

@@ -43,7 +43,7 @@ def connect_to(connection: Connection, *, deadline: float | None = None) -> Conn
         credentials=credentials,
         parallel_requests=max(1, connection.parallel_requests),
         options=connection.measured,
-        tokens=tokens_of(connection, credentials),
+        tokens=tokens_of(connection, credentials, patience=deadline),
     )
     try:
         suffixes = registry.connector_class(connection.vendor).host_suffixes

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.benchmarks.vendors.table import Vendor
 from tests.sandbox_fixture import SandboxControl
 
 CREDENTIALS = {"token": "sandbox-amocrm-token"}
@@ -40,3 +41,17 @@ def edit(sandbox: SandboxControl, count: int, seed: int) -> int:
     """Change so many contacts; how many different ones were hit."""
     done = sandbox.control("POST", "amocrm/mutate", {"edits": count, "seed": seed})["done"]
     return len({each["id"] for each in done})
+
+
+VENDOR = Vendor(
+    name="amocrm",
+    path="/amocrm",
+    page_size=PAGE_SIZE,
+    credentials=CREDENTIALS,
+    headers=HEADERS,
+    pages=pages,
+    rows=rows,
+    steady=lambda sandbox: None,
+    shift=shift,
+    edit=edit,
+)

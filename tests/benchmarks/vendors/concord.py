@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tests.benchmarks.vendors.table import Vendor
 from tests.sandbox_fixture import SandboxControl
 
 PATH = "/concord/api"
@@ -51,3 +52,17 @@ def edit(sandbox: SandboxControl, count: int, seed: int) -> int:
     """Change so many contacts; how many different ones were hit."""
     done = sandbox.control("POST", "concord/mutate", {"edits": count, "seed": seed})["done"]
     return len({each["id"] for each in done})
+
+
+VENDOR = Vendor(
+    name="concord",
+    path=PATH,
+    page_size=PAGE_SIZE,
+    credentials=CREDENTIALS,
+    headers=HEADERS,
+    pages=pages,
+    rows=rows,
+    steady=steady,
+    shift=shift,
+    edit=edit,
+)
