@@ -85,9 +85,8 @@ def test_from_the_contact_list_to_the_end_of_the_campaign(visit: Any, sandbox: A
     sandbox.bot.advance(seconds=90)
     live.poll(campaign)
     page.wait_for_function("document.querySelector('#outcomes tbody tr') !== null")
-    page.wait_for_function(
-        "Chart.getChart(document.querySelector('canvas[data-chart=hours]')).data.labels.length > 0"
-    )
+    chart = "Chart.getChart(document.querySelector('canvas[data-chart=hours]'))"
+    page.wait_for_function(f"{chart}.data.labels.length > 0")
     dialled = int(page.locator(".bc-cards a").nth(1).locator("strong").inner_text())
     assert dialled == campaign.subscribers.filter(attempts__gt=0).count() > 10
     assert page.evaluate("window.stays"), "no reload"
