@@ -132,6 +132,22 @@ def test_a_hand_over_killed_anywhere_makes_one_phonebook_and_one_campaign(
     check_one(sandbox, row, 250)
 
 
+def test_numbers_that_arrived_before_the_kill_are_not_sent_again(sandbox, connection, by):
+    """Also where the bot takes a number twice without a word: the phonebook is listed first."""
+    sandbox.bot.switches(bulk_duplicates="accept")
+    row = flow.launch(sandbox, connection, flow.numbers(150))
+    launching.confirm(row, by=by, start=False)
+
+    def work():
+        killing("create_contacts", 1.5)
+        handover.hand_over(row.pk)
+
+    assert child(work) == -signal.SIGKILL
+    Launch.objects.filter(pk=row.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert handover.hand_over(row.pk) == Launch.Status.READY
+    check_one(sandbox, row, 150)
+
+
 def check_one(sandbox, row, count):
     """One phonebook, one campaign, no number twice."""
     row.refresh_from_db()
