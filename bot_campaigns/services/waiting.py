@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from bot_campaigns.models import Campaign, CampaignCommand, Incident, Launch
+from bot_campaigns.models import Campaign, CampaignCommand, Launch
 from bot_campaigns.records import ReportedStatus
 from bot_campaigns.services.commands import START, STOPS
 
@@ -39,10 +39,6 @@ def held_launches() -> QuerySet[Launch]:
 def unstarted_launches() -> QuerySet[Launch]:
     """Handed over, meant to be started at once, and not started."""
     return Launch.objects.filter(status=Launch.Status.READY).exclude(words="")
-
-
-def open_incidents() -> QuerySet[Incident]:
-    return Incident.objects.filter(closed_at__isnull=True)
 
 
 def campaigns(user: Any) -> int:

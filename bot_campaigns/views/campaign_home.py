@@ -9,15 +9,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from backoffice.charts import Chart, Series
 from backoffice.home import Card, Notice
 from backoffice.pages import link
-from bot_campaigns.campaign_labels import maybe
-from bot_campaigns.models import Campaign, CampaignCommand, Launch
+from bot_campaigns.models import BotChange, Campaign, CampaignCommand, Launch
 from bot_campaigns.services import commands, figures, waiting
-from bot_campaigns.views import campaign_rows
+from bot_campaigns.views import campaign_rows, connections
+from bot_campaigns.views.base import may_change, page_of
 
 SHOWN = 5
 KEEP_SECONDS = 30
@@ -30,10 +29,8 @@ def notices(user: Any) -> Iterator[Notice]:
     """Worst first: calls that may still go out, then what did not happen, then what waits."""
     if user.has_perm("bot_campaigns.view_campaign"):
         yield from _commands(waiting.unconfirmed_stops(), _unstopped, state="unconfirmed")
-    if user.has_perm("bot_campaigns.view_incident") and (count := waiting.open_incidents().count()):
-        words = ngettext("%d call against the rules is open", "%d calls against the rules are open", count)
-        url = maybe("bot:incidents") or reverse("bot:campaigns")
-        yield Notice(words % count, url, _("The campaign was paused. Look at what happened."), grave=True)
+    for notice in connections.attention(user):
+        yield Notice(**notice)
     if user.has_perm("bot_campaigns.view_campaign"):
         yield from _commands(waiting.failed_starts(), _unstarted, state="not_started")
     if user.has_perm("bot_campaigns.view_launch"):
@@ -45,6 +42,10 @@ def notices(user: Any) -> Iterator[Notice]:
             yield Notice(
                 _("“%s” is handed over and was not started.") % launch.name, _launch(launch), launch.words
             )
+    for change in BotChange.objects.filter(status__in=BotChange.FAILING).order_by("pk")[:SHOWN]:
+        if may_change(user, change.family):
+            words = _("A change was not taken by %s: read why, then correct or drop it.")
+            yield Notice(words % change.connection, page_of(change), change.words, grave=True)
 
 
 def _commands(rows: Any, words: Any, state: str) -> Iterator[Notice]:
@@ -87,6 +88,9 @@ def cards(request: HttpRequest) -> Iterator[Card]:
     user: Any = request.user
     if not user.has_perm("bot_campaigns.view_campaign"):
         return
+    bots, may_connect = connections.cards(user), user.has_perm("bot_campaigns.add_botconnection")
+    if bots or may_connect:
+        yield Card("bot_campaigns/home_connections.html", {"cards": bots, "may_connect": may_connect}, row=2)
     yield Card("bot_campaigns/campaign_home.html", running(user), row=0)
     yield Card("bot_campaigns/campaign_home_calls.html", {"chart": calls_today()}, row=1)
 

@@ -67,10 +67,12 @@ def _card(connection: BotConnection, user: Any) -> dict[str, Any]:
     return {
         "connection": connection,
         "numbers": [
-            _number(_("dialling"), numbers["dialling"], _page("bot:campaigns", connection=pk, status=1)),
+            _number(
+                _("dialling"), numbers["dialling"], _page("bot:campaigns", connection=pk, state="running")
+            ),
             _number(
                 _("calls today"), numbers["calls"],
-                _page("bot:calls", connection=pk, started_min=today, started_max=today),
+                _page("bot:calls", connection=pk, since=today, until=today),
             ),
             _number(
                 _("incidents"), numbers["incidents"],
