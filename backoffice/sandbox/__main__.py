@@ -29,6 +29,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--bot-speed", type=float, default=1.0, help="how many times faster AntBOT's time runs"
     )
     parser.add_argument(
+        "--bot-zone", default="UTC", help="zone in which AntBOT reads the daily hours of campaigns"
+    )
+    parser.add_argument(
         "--warm", action="store_true", help="serialise all records before listening, for benches"
     )
     parser.add_argument("--die-with-stdin", action="store_true", help="end when stdin closes, for tests")
@@ -54,6 +57,7 @@ def main() -> None:
         keys={"antcrm": options.antcrm_key},
         bot_speed=options.bot_speed,
     )
+    vendors["antbot"].switch({"window_zone": options.bot_zone})
     if options.warm:
         for vendor in vendors.values():
             vendor.warm()

@@ -90,9 +90,11 @@ def cards(request: HttpRequest) -> Iterator[Card]:
         return
     bots, may_connect = connections.cards(user), user.has_perm("bot_campaigns.add_botconnection")
     if bots or may_connect:
-        yield Card("bot_campaigns/home_connections.html", {"cards": bots, "may_connect": may_connect}, row=2)
-    yield Card("bot_campaigns/campaign_home.html", running(user), row=0)
-    yield Card("bot_campaigns/campaign_home_calls.html", {"chart": calls_today()}, row=1)
+        yield Card(
+            "bot_campaigns/home_connections.html", {"cards": bots, "may_connect": may_connect}, row=1, place=1
+        )
+    yield Card("bot_campaigns/campaign_home.html", running(user), row=1)
+    yield Card("bot_campaigns/campaign_home_calls.html", {"chart": calls_today()}, row=2)
 
 
 def running(user: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def cards(request: HttpRequest) -> Iterator[Card]:
     may_connect = user.has_perm("crm_bridge.add_connection")  # type: ignore[union-attr]
     yield Card("crm_bridge/home_connections.html", {"cards": connections, "may_connect": may_connect})
     if connections:
-        yield Card("crm_bridge/home_news.html", {"chart": news()}, row=1, place=1)
+        yield Card("crm_bridge/home_news.html", {"chart": news()}, row=2, place=1)
 
 
 def attention(user: Any) -> list[Notice]:

@@ -117,7 +117,7 @@ def test_from_the_contact_list_to_the_end_of_the_campaign(visit: Any, sandbox: A
     page.click("#outcomes header a")
     page.wait_for_selector(".bo-table tbody tr")
     rung = len(sandbox.bot.ledger(campaign=campaign.remote_id))
-    assert f"{rung} calls" in page.locator(".bo-count").inner_text()
+    assert f"Calls: {rung}" in page.locator(".bo-count").inner_text()
     assert flow.told(sandbox) == [1, 2, 1, 4]
     numbers = [each["number"] for each in sandbox.bot.ledger(campaign=campaign.remote_id)]
     assert len(numbers) == len(set(numbers))

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import time as clock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +21,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from backoffice.remote.wire import is_loopback
 from backoffice.supervisor import Supervisor
 from backoffice.sync import registry
-from bot_campaigns.models import Call
+from bot_campaigns.models import BotConnection, Call, CallingRules
 from crm_bridge.models import Contact
 
 
@@ -35,20 +37,35 @@ class DemoAccount:
     kind: str
     path: str
     credentials: Mapping[str, str]
-    others: Callable[[], dict[str, Any]] = dict
-    """Further fields of the connection."""
+    prepare: Callable[[Any], None] | None = None
+    """What else the connection needs before its first sync."""
 
 
+def ready_to_call(connection: Any) -> None:
+    """What an admin does once: confirm the vendor's clock. Rules that allow any hour, to try it at night."""
+    BotConnection.objects.filter(pk=connection.pk, zone_confirmed_at=None).update(
+        vendor_zone=BOT_ZONE, zone_confirmed_at=timezone.now()
+    )
+    CallingRules.objects.get_or_create(
+        connection=connection, defaults={"window_start": clock(0), "window_end": clock(23, 59)}
+    )
+
+
+BOT_ZONE = "Asia/Ho_Chi_Minh"
 SIGNED = {"email": "admin+api@sandbox.example.com", "api_token": "sandbox-udesk-token"}
 
 #: Every account of the demo, in the order of the first sync: contacts first, for calls meet them.
-#: A line whose vendor is not registered (yet) is left out.
 DEMO_ACCOUNTS = (
     DemoAccount("antcrm", "/antcrm", {"api_key": "sandbox-antcrm-key"}),
     DemoAccount("concord", "/concord/api", {"token": "sandbox-concord-token"}),
     DemoAccount("udesk", "/udesk/open_api_v1", SIGNED),
     DemoAccount("amocrm", "/amocrm", {"token": "sandbox-amocrm-token"}),
-    DemoAccount("antbot", "/antbot/rest-api", {"username": "sandbox", "password": "sandbox-antbot-password"}),
+    DemoAccount(
+        "antbot",
+        "/antbot/rest-api",
+        {"username": "sandbox", "password": "sandbox-antbot-password"},
+        ready_to_call,
+    ),
 )
 LOGINS = {"Sales": "sales", "Managers": "manager", "Admins": "admin"}
 START_SECONDS = 60
@@ -132,7 +149,8 @@ class Command(BaseCommand):
         lines: queue.Queue[str] = queue.Queue()
         flags = [f"--{name}={options[name.replace('-', '_')]}" for name in ("seed", "contacts", "latency-ms")]
         port = free_port(options["sandbox_port"])
-        self.start("sandbox", "-m", "backoffice.sandbox", f"--port={port}", *flags, heard=lines.put)
+        flags += [f"--port={port}", f"--bot-zone={BOT_ZONE}"]
+        self.start("sandbox", "-m", "backoffice.sandbox", *flags, heard=lines.put)
         said: list[str] = []
         try:
             while not said or " listening on " not in said[-1]:
@@ -150,7 +168,7 @@ class Command(BaseCommand):
     def first_sync(self, sandbox: str) -> None:
         """Connect the sandbox's accounts and read everything: contacts first, for calls meet them."""
         self.stdout.write("Mirroring the sandbox …")
-        for each in accounts():
+        for each in DEMO_ACCOUNTS:
             side = registry.vendors()[each.kind]
             connector = side.vendors[each.kind]()
             name = f"{connector.label} sandbox"
@@ -162,11 +180,6 @@ class Command(BaseCommand):
             self.stdout.write(f"  {name}: {time.monotonic() - began:.1f} s")
 
 
-def accounts() -> list[DemoAccount]:
-    """The accounts whose vendors are registered, in their order."""
-    return [each for each in DEMO_ACCOUNTS if each.kind in registry.vendors()]
-
-
 def account(side: registry.Side, name: str, wanted: DemoAccount, base_url: str) -> Any:
     """The demo's connection to one vendor of the sandbox, as fast as this machine allows."""
     fields = {
@@ -174,12 +187,14 @@ def account(side: registry.Side, name: str, wanted: DemoAccount, base_url: str) 
         "base_url": base_url,
         "credentials": dict(wanted.credentials),
         "is_active": True,
-        **wanted.others(),
     }
     quick = {"requests_per_second": 0, "parallel_requests": 4}
-    return side.connections._default_manager.update_or_create(
+    connection, _made = side.connections._default_manager.update_or_create(
         name=name, defaults=fields, create_defaults=fields | quick
-    )[0]
+    )
+    if wanted.prepare is not None:
+        wanted.prepare(connection)
+    return connection
 
 
 def refuse_real_accounts() -> None:

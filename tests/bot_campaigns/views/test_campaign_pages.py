@@ -395,7 +395,7 @@ def test_home_shows_what_runs_with_its_pause_and_what_is_wrong(account, manager,
     assert notices[0][0].startswith("NOT YET STOPPED: “Renewal Q4”")
     assert all(grave for _words, grave in notices)
     for words in (
-        "1 call against the rules is open",
+        "1 open incident",
         "The start of “Thử” came to nothing.",
         "“Quà tặng” is held",
     ):
