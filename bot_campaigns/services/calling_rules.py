@@ -19,7 +19,7 @@ from bot_campaigns.models import BotConnection, CallingRules, Campaign, Incident
 from bot_campaigns.plan import profile_errors
 from bot_campaigns.profiles import FIELDS
 from bot_campaigns.records import ReportedStatus
-from bot_campaigns.services import commands, preflight, remote_edits
+from bot_campaigns.services import commands, remote_edits
 from bot_campaigns.services.verdicts import live_campaigns
 
 CHANGE = "bot_campaigns.change_callingrules"
@@ -41,7 +41,7 @@ def change(connection: BotConnection, values: Mapping[str, Any], *, by: Any) -> 
         raise PermissionDenied(CHANGE)
     if unknown := set(values) - set(FIELDS):
         raise ValueError(f"no calling rules: {sorted(unknown)}")
-    preflight.rules_of(connection)  # made with the strict profile where there are none
+    CallingRules.objects.get_or_create(connection=connection)  # the strict profile where there are none
     with transaction.atomic():
         rules = CallingRules.objects.select_for_update().get(connection=connection)
         known = broken_now(connection, rules)

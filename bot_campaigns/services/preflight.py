@@ -116,12 +116,6 @@ def rules_of(connection: BotConnection) -> CallingRules:
     return CallingRules.objects.filter(connection=connection).first() or CallingRules(connection=connection)
 
 
-def current_rules(connection: BotConnection) -> CallingRules:
-    """The rules that hold, for pages: the strict profile where nobody has made any, and nothing written."""
-    stored = CallingRules.objects.filter(connection=connection).first()
-    return stored or CallingRules(connection=connection)
-
-
 def plan_of(launch: Launch) -> Plan:
     """The launch's form as the calling rules look at it."""
     connection = launch.connection

@@ -103,7 +103,7 @@ class Reading:
 
 def candidates(connection: BotConnection) -> list[str]:
     """The zones worth looking at, the confirmed one first."""
-    rules = preflight.current_rules(connection)
+    rules = preflight.rules_of(connection)
     return list(dict.fromkeys(each for each in (connection.vendor_zone, *LIKELY, rules.zone) if each))
 
 

@@ -43,7 +43,7 @@ class IncidentPage(Page):
         campaign = incident.campaign
         return super().get_context_data(
             incident=incident,
-            rules=preflight.current_rules(incident.connection),
+            rules=preflight.rules_of(incident.connection),
             reaction=incidents.reaction(incident),
             reported=status_label(ReportedStatus, campaign.reported_status) if campaign else "",
             alike=incidents.alike(incident).count() if incident.closed_at is None else 0,

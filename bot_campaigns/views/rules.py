@@ -32,7 +32,7 @@ class RulesList(Page):
     template_name = "bot_campaigns/rules_list.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = [(each, preflight.current_rules(each)) for each in _CONNECTIONS.select_related("rules").all()]
+        rows = [(each, preflight.rules_of(each)) for each in _CONNECTIONS.select_related("rules").all()]
         return super().get_context_data(rows=rows, **kwargs)
 
 
@@ -47,7 +47,7 @@ class RulesPage(Page):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         connection = get_object_or_404(_CONNECTIONS.select_related("rules"), pk=kwargs["pk"])
         self.title = _("Calling rules of %s") % connection.name
-        rules = preflight.current_rules(connection)
+        rules = preflight.rules_of(connection)
         offered = self.request.GET.get("profile", "")
         profile = PROFILES.get(offered)
         shown = _values(rules) | ({**profile.values} if profile else {})
@@ -128,7 +128,7 @@ class VendorClockPage(Page):
             connection=connection,
             form=form,
             readings=vendor_clock.readings(connection, likely),
-            rules=preflight.current_rules(connection),
+            rules=preflight.rules_of(connection),
             changes=AuditEntry.objects.filter(
                 object_type=BotConnection._meta.label_lower,
                 object_id=str(connection.pk),

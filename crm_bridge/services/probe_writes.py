@@ -99,7 +99,7 @@ def _create(probe: Probe) -> Sequence[Finding]:
     email = f"check-{mark}@example.com"
     values: dict[str, Any] = {
         "name": f"Back-office check {timezone.localtime():%Y-%m-%d %H:%M}",
-        "emails": [{"value": email, "type": ""}],
+        "emails": [{"value": email, "type": "Work"}],
         "tags": ["back-office check"],
         **{name: "back-office check" for name in TEXTS},
     }
@@ -119,7 +119,10 @@ def _create(probe: Probe) -> Sequence[Finding]:
         probe.unclear.append(email)
         return [Finding("create", _("Create"), False, _("it said yes but named no record"))]
     probe.made.append(result.identity)
-    words = _("made record %s, which is deleted at the end") % result.identity.remote_id
+    if probe.able.can_delete:
+        words = _("made record %s, which is deleted at the end") % result.identity.remote_id
+    else:
+        words = _("made record %s; it stays, for it cannot be deleted from here") % result.identity.remote_id
     return [Finding("create", _("Create"), True, words)]
 
 
@@ -211,7 +214,7 @@ def _lists(probe: Probe) -> Sequence[Finding]:
         return [Finding("lists", label, None, _("there is no list to try it with"))]
     new: list[Any] = ["back-office check 2"]
     if name == "emails":
-        new = [{"value": f"check-{uuid.uuid4().hex[:12]}@example.com", "type": ""}]
+        new = [{"value": f"check-{uuid.uuid4().hex[:12]}@example.com", "type": "Work"}]
     held = _edit(probe, {name: new})
     if held is None:
         return _nothing("lists", label)

@@ -57,6 +57,11 @@ class Match:
     contact: Contact
     reasons: list[Reason] = field(default_factory=list)
 
+    @property
+    def kinds(self) -> list[str]:
+        """What is shared, each kind once."""
+        return list(dict.fromkeys(reason.kind for reason in self.reasons))
+
 
 @dataclass(slots=True)
 class Shared:
