@@ -126,8 +126,8 @@ def _around(local: datetime) -> tuple[time, time]:
     """Hours around this moment that do not cross midnight."""
     before, after = local - TRY_FOR, local + TRY_FOR
     opens = before.time() if before.date() == local.date() else time(0)
-    closes = after.time() if after.date() == local.date() else time(23, 59)
-    return opens.replace(second=0, microsecond=0), closes.replace(second=0, microsecond=0)
+    closes = after.time() if after.date() == local.date() else time(23, 59, 59)
+    return opens.replace(second=0, microsecond=0), closes.replace(microsecond=0)
 
 
 def _calls_with_hours(connection: BotConnection) -> list[tuple[datetime, time, time]]:
