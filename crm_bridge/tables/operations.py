@@ -156,6 +156,12 @@ class ConflictTable(ListTable):
 class RunTable(shared.RunTable):
     connection = tables.Column(accessor="connection__name", verbose_name=_("CRM"))
 
+    class Meta(shared.RunTable.Meta):
+        """Named, for a table without one falls back to the library's own look."""
+
 
 class UnreadableTable(shared.UnreadableTable):
     connection = tables.Column(accessor="connection__name", verbose_name=_("CRM"))
+
+    class Meta(shared.UnreadableTable.Meta):
+        """Named, for a table without one falls back to the library's own look."""

@@ -60,7 +60,7 @@ def an(bot: Any) -> Any:
 def test_calls_are_searched_while_typing_and_the_export_holds_what_is_shown(visit: Any, an: Any) -> None:
     visitor = visit("Managers")
     page = visitor.open(reverse("bot:calls"))
-    assert "33 calls" in page.inner_text("#list")
+    assert "Calls: 33" in page.inner_text("#list")
     page.fill("input[type=search]", "000001")
     page.wait_for_function("document.querySelectorAll('#list tbody tr').length === 3")
     assert "q=000001" in page.url

@@ -14,7 +14,7 @@ from backoffice.remote.errors import RemoteError
 from backoffice.remote.target import check_base_url
 from backoffice.remote.tokens import MemoryTokens
 from backoffice.sync import registry
-from backoffice.sync.credentials import lack, needs_own_address
+from backoffice.sync.credentials import group_of, lack, needs_own_address
 from backoffice.sync.models import AbstractConnection
 from backoffice.sync.tokens import adopt
 
@@ -27,7 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what staff will call this account")
         parser.add_argument("--base-url", help="default: the vendor's usual address")
         parser.add_argument(
-            "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="credentials"
+            "--set",
+            action="extend",
+            nargs="+",
+            default=[],
+            metavar="KEY=VALUE",
+            help=f"credentials: {'; '.join(map(_keys, registry.vendors()))}",
         )
         parser.add_argument("--rate", type=float, metavar="N", help="requests per second; 0: no limit")
 
@@ -73,6 +78,14 @@ class Command(BaseCommand):
         if side.tokens is not None:
             adopt(side.tokens(connection), tokens)
         self.stdout.write(f"{words}\n{name} is {'updated' if known else 'connected'}.")
+
+
+def _keys(kind: str) -> str:
+    """Which keys a vendor takes: single ones, and groups of which one is enough."""
+    groups: dict[str, list[str]] = {}
+    for field in registry.vendors()[kind].vendors[kind]().credential_fields:
+        groups.setdefault(group_of(field), []).append(field.name)
+    return f"{kind}: {' or '.join(', '.join(names) for names in groups.values())}"
 
 
 def proven(vendor: Any, account: Any, tokens: MemoryTokens) -> str:
