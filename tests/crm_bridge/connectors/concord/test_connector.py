@@ -167,7 +167,7 @@ class TestConcordConnector(ConnectorContract):
         return {item.remote_id for page in found for item in page}, len(found)
 
     def recent(self, sandbox: SandboxControl) -> set[str]:
-        days = datetime.now(UTC) - timedelta(days=3)
+        days = datetime.now(UTC) - timedelta(days=2, hours=13)  # just after midnight no more is sure
         return {
             number
             for number, each in ConcordStaff(sandbox).visible().items()
