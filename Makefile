@@ -25,7 +25,7 @@ demo: setup  ## the whole product on this machine; Ctrl-C ends it
 
 test: setup  ## all tests; the browser tests last, on their own
 	$(BIN)/pytest -n $(WORKERS) -m "not soak and not browser"
-	$(BIN)/pytest -m "browser and not soak"
+	$(BIN)/pytest -n $(WORKERS) -m "browser and not soak"
 
 test-postgres: setup  ## what depends on the database, on the server of TEST_POSTGRES_URL
 	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n $(WORKERS) -m "not soak and not browser" $(DATABASE_TESTS)
