@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+# more than the cores: many tests wait for a deadline to pass
+WORKERS ?= 3
 TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 DATABASE_TESTS := tests/backoffice tests/crm_bridge tests/bot_campaigns tests/flows
 
@@ -25,7 +26,7 @@ demo: setup  ## the whole product on this machine; Ctrl-C ends it
 
 test: setup  ## all tests; the browser tests last, on their own
 	$(BIN)/pytest -n $(WORKERS) -m "not soak and not browser"
-	$(BIN)/pytest -n $(WORKERS) -m "browser and not soak"
+	$(BIN)/pytest -n 2 -m "browser and not soak"
 
 test-postgres: setup  ## what depends on the database, on the server of TEST_POSTGRES_URL
 	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n $(WORKERS) -m "not soak and not browser" $(DATABASE_TESTS)
