@@ -1,9 +1,5 @@
 """What states and outcomes of campaigns are called on pages."""
 
-from typing import Any
-
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -104,12 +100,3 @@ def command_words(operation: str, resumes: bool = False) -> str:
         "end": _("End"),
         "delete": _("Delete at AntBOT"),
     }.get(operation, operation)
-
-
-def maybe(route: str, *args: Any, **query: Any) -> str:
-    """Address of a page that may not be there; "" then."""
-    try:
-        address = reverse(route, args=args)
-    except NoReverseMatch:
-        return ""
-    return f"{address}?{urlencode(query)}" if query else address

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,14 +12,6 @@ from bot_campaigns.models import BotChange, Call
 from crm_bridge.phones import display
 
 CONTACT = "admin:crm_bridge_contact_change"
-
-
-def route(name: str, *args: Any) -> str:
-    """An address; "" while no page of that name exists."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
 
 
 def number_text(row: Any) -> str:

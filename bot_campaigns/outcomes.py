@@ -69,6 +69,11 @@ _LOOSE_SCAN = """
 """
 
 
+def words_of(*groups: str) -> tuple[str, ...]:
+    """The report's words for these groups; not for ``FAILED``, which is everything else."""
+    return tuple(word for group in groups for word in _WORDS[group])
+
+
 def group_of(disposition: str) -> str:
     """Which of the five groups a call's disposition belongs to."""
     return _GROUP_OF.get(disposition.strip().upper(), FAILED)

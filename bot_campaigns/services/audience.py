@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.sync.bulk import bulk
+from bot_campaigns import outcomes
 from bot_campaigns.models import BotContact, Call, Campaign, Launch, LaunchNumber, Phonebook, Subscriber
 from bot_campaigns.records import SubscriberStatus
 from bot_campaigns.services import number_files
@@ -36,7 +37,7 @@ MOST_ERRORS_SHOWN = 200
 
 REACHED = (SubscriberStatus.SENT, SubscriberStatus.COMPLETED)
 REFUSED_BY_BOT = SubscriberStatus.NOT_AUTHORIZED
-ANSWERED = ("ANSWER", "ANSWERED", "NORMAL_CLEARING")
+ANSWERED = outcomes.words_of(outcomes.ANSWERED)
 """What the report says of an answered call; older rows carry the raw cause."""
 
 _ALIVE_FIRST = (

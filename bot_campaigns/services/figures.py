@@ -11,14 +11,12 @@ from typing import Any
 from django.db.models import CharField, Count, Exists, F, Func, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from bot_campaigns import outcomes
 from bot_campaigns.models import Call, Campaign, Launch, LaunchNumber, Subscriber
 from bot_campaigns.records import Leg, SubscriberStatus
 
-ANSWERED = ("ANSWER", "ANSWERED", "NORMAL_CLEARING", "ALLOTTED_TIMEOUT")
-NO_ANSWER = (
-    "NOANSWER", "NO_ANSWER", "NO ANSWER", "BUSY", "USER_BUSY", "CANCEL", "ORIGINATOR_CANCEL",
-    "NO_USER_RESPONSE", "CALL_REJECTED",
-)  # fmt: skip
+ANSWERED = outcomes.words_of(outcomes.ANSWERED)
+NO_ANSWER = outcomes.words_of(outcomes.NO_ANSWER, outcomes.BUSY, outcomes.CANCELLED)
 """Outcomes as the report says them; where it carries the raw cause, that. All others failed."""
 
 OUTCOMES = (("answered", _("answered")), ("no_answer", _("no answer")), ("failed", _("failed")))

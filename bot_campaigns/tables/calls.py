@@ -5,9 +5,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.pages import link
 from backoffice.tables import AgeColumn, ListTable
 from bot_campaigns import outcomes
-from bot_campaigns.labels import CONTACT, kind_words, link_or_text, number_text, outcome_badge, route, seconds
+from bot_campaigns.labels import CONTACT, kind_words, link_or_text, number_text, outcome_badge, seconds
 from bot_campaigns.models import Call
 from crm_bridge.marking import Marker
 from crm_bridge.search import Search
@@ -60,7 +61,9 @@ class CallTable(ListTable):
     def render_campaign(self, record: Call) -> str:
         if record.campaign is None:
             return "–"
-        address = route("bot:campaign", record.campaign_id) if self.links_campaigns else ""
+        address = (
+            link("bot:campaign", record.campaign_id) if self.links_campaigns and record.campaign_id else ""
+        )
         return format_html("<span>{}</span>", link_or_text(address, record.campaign.name))
 
     def render_outcome(self, record: Call) -> str:

@@ -9,11 +9,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.pages import ListPage, Page
+from backoffice.pages import ListPage, Page, link
 from bot_campaigns.filters.desk import GatewayFilter, TemplateFilter
 from bot_campaigns.forms.base import DeskForm
 from bot_campaigns.forms.desk import NewTemplate, SectionForm
-from bot_campaigns.labels import route, row_state
+from bot_campaigns.labels import row_state
 from bot_campaigns.models import Gateway, Launch, Section, SurveyTemplate
 from bot_campaigns.services import call_flows, changes
 from bot_campaigns.tables.desk import GatewayTable, TemplateTable
@@ -105,7 +105,7 @@ class TemplatePage(OfTemplate):
             ],
             moving=any(row.change is not None and row.change.is_moving for row in sections),
             language=dict(call_flows.LANGUAGES).get(survey.language, survey.language),
-            coming=[(route("bot:launch", row.pk), row.name) for row in coming.only("name")[:5]],
+            coming=[(link("bot:launch", row.pk), row.name) for row in coming.only("name")[:5]],
             may_add=user.has_perm("bot_campaigns.add_section"),
             may_edit=user.has_perm("bot_campaigns.change_section"),
             **receipt_context(changes.latest(survey), user),

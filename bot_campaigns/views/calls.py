@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import audit
-from backoffice.pages import Guarded, ListPage, Page
+from backoffice.pages import Guarded, ListPage, Page, link
 from bot_campaigns import call_exports, outcomes
 from bot_campaigns.call_chart import Chart, chart
 from bot_campaigns.filters.calls import TIME, CallFilter
-from bot_campaigns.labels import kind_words, number_text, outcome_badge, route
+from bot_campaigns.labels import kind_words, number_text, outcome_badge
 from bot_campaigns.models import Call
 from bot_campaigns.services import suppression
 from bot_campaigns.tables.calls import CallTable
@@ -172,7 +172,9 @@ class CallPage(Page):
             outcome=outcome_badge(call),
             kind=kind_words(call),
             cause_words=outcomes.cause_words(call.hangup_cause),
-            campaign_url=route("bot:campaign", call.campaign_id) if sees_campaigns else "",
+            campaign_url=link("bot:campaign", call.campaign_id)
+            if sees_campaigns and call.campaign_id
+            else "",
             others=others if others.rows else None,
             all_of_number=f"{reverse('bot:calls')}?{urlencode({'q': call.e164})}",
             reasons=suppression.why(call.e164) if call.e164 else [],

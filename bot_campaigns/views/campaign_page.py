@@ -19,7 +19,6 @@ from bot_campaigns.campaign_labels import (
     OUTCOME_TONES,
     command_words,
     disposition_words,
-    maybe,
 )
 from bot_campaigns.filters.campaigns import CallOfCampaignFilter, SubscriberFilter, WithdrawnFilter
 from bot_campaigns.models import Call, Campaign, LaunchNumber, Subscriber, SurveyTemplate
@@ -90,7 +89,7 @@ class CampaignPage(OfCampaign):
             launch=launch,
             template=template,
             phonebooks=[
-                (book, maybe("bot:phonebook", book.pk)) for book in campaign.phonebooks.order_by("pk")[:5]
+                (book, link("bot:phonebook", book.pk)) for book in campaign.phonebooks.order_by("pk")[:5]
             ],
             zone=preflight.rules_of(campaign.connection).zone,
             may_again=user.has_perm("bot_campaigns.add_launch"),  # type: ignore[union-attr]
@@ -141,7 +140,7 @@ def live(campaign: Campaign, user: Any) -> dict[str, Any]:
         "refusals": _refusals(offered),
         "timeline": [_told(command) for command in given],
         "incidents": incidents,
-        "incidents_url": maybe("bot:incidents", campaign=campaign.pk),
+        "incidents_url": link("bot:incidents", campaign=campaign.pk),
         "every": 0 if over else LIVE_SECONDS if moving or running["word"] == _("running") else QUIET_SECONDS,
     }
     found["seen"] = _digest(

@@ -11,9 +11,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backoffice.pages import Action, ListPage, Page
+from backoffice.pages import Action, ListPage, Page, link
 from backoffice.questions import Question
-from bot_campaigns.campaign_labels import LAUNCH_TONES, maybe
+from bot_campaigns.campaign_labels import LAUNCH_TONES
 from bot_campaigns.filters.campaigns import NumberFilter
 from bot_campaigns.models import Launch, LaunchNumber
 from bot_campaigns.services import commands, launching, preflight
@@ -131,10 +131,10 @@ def _shown(brake: Brake, launch: Launch) -> dict[str, Any]:
     if brake.field in _STEP_OF:
         url, label = reverse(_STEP_OF[brake.field], args=[launch.pk]), _("Correct it")
     elif brake.code in ("zone", "connection"):
-        url = maybe("admin:bot_campaigns_botconnection_change", launch.connection_id)
+        url = link("admin:bot_campaigns_botconnection_change", launch.connection_id)
         label = _("Open the account")
     elif brake.code == "dnc":
-        url, label = maybe("bot:runs"), _("Runs")
+        url, label = link("bot:runs"), _("Runs")
     return {"words": brake.words, "can_override": brake.can_override, "soft": brake.code == "window",
             "url": url, "label": label}  # fmt: skip
 

@@ -9,11 +9,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.pages import Page
+from backoffice.pages import Page, link
 from bot_campaigns.filters.desk import NumbersFilter, PhonebookFilter
 from bot_campaigns.forms.base import DeskForm
 from bot_campaigns.forms.desk import NewPhonebook, NumberForm, PhonebookForm
-from bot_campaigns.labels import number_text, route, row_state
+from bot_campaigns.labels import number_text, row_state
 from bot_campaigns.models import BotContact, Launch, Phonebook
 from bot_campaigns.services import changes, phonebooks, suppression
 from bot_campaigns.services.changes import Refused
@@ -117,7 +117,7 @@ class PhonebookPage(OfBook, DeskList):
             may_rename=user.has_perm("bot_campaigns.change_phonebook"),
             may_add=user.has_perm("bot_campaigns.add_botcontact"),
             empty_action=action,
-            campaigns=[(route("bot:campaign", pk), name) for pk, name in campaigns],
+            campaigns=[(link("bot:campaign", pk), name) for pk, name in campaigns],
             **receipt_context(changes.latest(book), user),
             **kwargs,
         )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from bot_campaigns import outcomes
 from bot_campaigns.models import Call, Campaign, LaunchNumber, Subscriber
 from bot_campaigns.services import figures, streams
 from bot_campaigns.views.campaign_home import by_hour
@@ -97,3 +98,10 @@ def test_outcomes_split_all_calls_and_hours_are_those_of_the_company(account):
             assert figures.outcome_of(call.disposition) == name
     assert {minute for minute, _said, _n, _last in figures.by_minute(calls)} == {"2026-11-23 16:59"}
     assert by_hour(figures.by_minute(calls)) == {"2026-11-23 23": [2, 2, 4]}
+
+
+@pytest.mark.parametrize("word", ["ANSWER", "ALLOTTED_TIMEOUT", "BUSY", "CANCEL", "CALL_REJECTED", "??"])
+def test_campaigns_and_the_call_search_count_a_word_alike(word):
+    group = outcomes.group_of(word)
+    alike = {outcomes.ANSWERED: "answered", outcomes.FAILED: "failed"}
+    assert figures.outcome_of(word) == alike.get(group, "no_answer")
